@@ -1,0 +1,1 @@
+"""What happens around a meetup: people, planning, admission, engagement."""

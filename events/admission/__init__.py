@@ -1,0 +1,1 @@
+"""Registrations, tickets and calendars: who has a place, and the proof of it."""

@@ -1,0 +1,1 @@
+"""Online activity, imports, metrics, lift and the reports made of them."""

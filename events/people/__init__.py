@@ -1,0 +1,1 @@
+"""Communities, their members, the names they go by online, and what they agreed to."""

@@ -1,0 +1,1 @@
+"""Venues, meetups, series and sponsors."""

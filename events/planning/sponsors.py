@@ -1,0 +1,240 @@
+"""Sponsors: who pays for what, and who of theirs may read the reports.
+
+A contact signs in by magic link and sees her own sponsor's page, nothing else.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from piccolo.columns import Text, Timestamptz
+from piccolo.columns import UUID as UuidColumn
+
+from events.planning.meetups import Meetup
+from server import audit, workspaces
+from server.audit import Actor
+from server.database import Record, atomic, one, sql, uuid7
+from server.errors import Conflict, Invalid, NotFound
+from server.i18n import lazy
+from server.workspaces import Look, Role, slug_of
+
+
+class Sponsor(Record):
+    """Who pays, in money or in kind."""
+
+    slug = Text()
+    name = Text()
+    website = Text()
+    created_at = Timestamptz()
+
+
+class SponsorContact(Record):
+    """Somebody of the sponsor who may read its page."""
+
+    sponsor_id = UuidColumn()
+    account_id = UuidColumn()
+    created_at = Timestamptz()
+    ended_at = Timestamptz(null=True, default=None)
+
+
+class Sponsorship(Record):
+    """One sponsor of one meetup."""
+
+    sponsor_id = UuidColumn()
+    meetup_id = UuidColumn()
+    created_at = Timestamptz()
+
+
+class SponsorLine(msgspec.Struct, frozen=True):
+    """A sponsor in a list."""
+
+    id: UUID
+    slug: str
+    name: str
+    website: str
+    meetups: int
+    contacts: int
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """A contact as the CM sees her."""
+
+    id: UUID
+    email: str
+    name: str
+    created_at: datetime
+
+
+class Sponsored(msgspec.Struct, frozen=True):
+    """A meetup as its sponsor sees it in a list."""
+
+    id: UUID
+    slug: str
+    title: str
+    starts_at: datetime
+    time_zone: str
+    closed_at: datetime | None
+
+
+class SponsorExists(Conflict):
+    message = lazy("This sponsor is already there.")
+
+
+# Commands
+
+
+@atomic()
+async def make_sponsor(
+    name: str, *, website: str = "", by: Actor, now: datetime
+) -> SponsorLine:
+    """Write a sponsor down."""
+    slug = slug_of(name)
+    if not slug:
+        raise Invalid(name=lazy("The name needs at least one letter or figure."))
+    if website and not website.startswith(("https://", "http://")):
+        raise Invalid(website=lazy("The address of a site starts with https://."))
+    row = await one(
+        "INSERT INTO sponsor (id, workspace_id, slug, name, website, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, slug) DO NOTHING"
+        " RETURNING id",
+        uuid7(),
+        by.workspace_id,
+        slug,
+        name,
+        website,
+        now,
+    )
+    if row is None:
+        raise SponsorExists
+    found = await sponsor_by_slug(slug)
+    await audit.note(by, "made_sponsor", found, at=now)
+    return found
+
+
+@atomic()
+async def add_contact(  # noqa: PLR0913
+    sponsor_id: UUID, email: str, *, workspace: Look, origin: str, by: Actor, now: datetime
+) -> None:
+    """Let somebody of the sponsor read its page, and tell her by letter."""
+    account = await workspaces.invite(
+        email, Role.SPONSOR, workspace=workspace, origin=origin, by=by, now=now
+    )
+    await sql(
+        "INSERT INTO sponsor_contact (id, workspace_id, sponsor_id, account_id, created_at)"
+        " VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT (workspace_id, sponsor_id, account_id) WHERE ended_at IS NULL DO NOTHING",
+        uuid7(),
+        by.workspace_id,
+        sponsor_id,
+        account,
+        now,
+    )
+    await audit.note(by, "added_sponsor_contact", at=now)
+
+
+@atomic()
+async def end_contact(contact_id: UUID, *, by: Actor, now: datetime) -> None:
+    """Take the page away from a contact, at her next request."""
+    row = await one(
+        "UPDATE sponsor_contact SET ended_at = $3 WHERE workspace_id = $1 AND id = $2"
+        " AND ended_at IS NULL RETURNING account_id",
+        by.workspace_id,
+        contact_id,
+        now,
+    )
+    if row is None:
+        raise NotFound
+    await sql(
+        "UPDATE membership SET ended_at = $3 WHERE workspace_id = $1 AND account_id = $2"
+        " AND role = 'sponsor' AND ended_at IS NULL AND NOT EXISTS ("
+        "SELECT 1 FROM sponsor_contact c WHERE c.workspace_id = $1 AND c.account_id = $2"
+        " AND c.ended_at IS NULL)",
+        by.workspace_id,
+        row["account_id"],
+        now,
+    )
+    await audit.note(by, "ended_sponsor_contact", at=now)
+
+
+@atomic()
+async def sponsor_meetup(
+    sponsor_id: UUID, meetup: Meetup, *, by: Actor, now: datetime
+) -> None:
+    """Note that this sponsor sponsors this meetup; twice is once."""
+    await sql(
+        "INSERT INTO sponsorship (id, workspace_id, sponsor_id, meetup_id, created_at)"
+        " VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT (workspace_id, sponsor_id, meetup_id) DO NOTHING",
+        uuid7(),
+        by.workspace_id,
+        sponsor_id,
+        meetup.id,
+        now,
+    )
+    await audit.note(by, "sponsored", meetup, at=now)
+
+
+# Queries
+
+_LINE = (
+    "SELECT s.id, s.slug, s.name, s.website, (SELECT count(*) FROM sponsorship p"
+    " WHERE p.workspace_id = s.workspace_id AND p.sponsor_id = s.id) AS meetups,"
+    " (SELECT count(*) FROM sponsor_contact c WHERE c.workspace_id = s.workspace_id"
+    " AND c.sponsor_id = s.id AND c.ended_at IS NULL) AS contacts FROM sponsor s"
+)
+
+
+async def sponsors() -> list[SponsorLine]:
+    """The sponsors of the workspace in view, by name."""
+    return await sql(f"{_LINE} ORDER BY s.name LIMIT 500", into=SponsorLine)
+
+
+async def sponsor_by_slug(slug: str) -> SponsorLine:
+    """The sponsor of this address, or NotFound."""
+    found = await one(f"{_LINE} WHERE s.slug = $1", slug, into=SponsorLine)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def sponsors_of(meetup_id: UUID) -> list[SponsorLine]:
+    """Who sponsors this meetup."""
+    return await sql(
+        f"{_LINE} JOIN sponsorship p ON p.workspace_id = s.workspace_id AND p.sponsor_id = s.id"
+        " WHERE p.meetup_id = $1 ORDER BY s.name",
+        meetup_id,
+        into=SponsorLine,
+    )
+
+
+async def sponsors_of_account(account_id: UUID) -> list[SponsorLine]:
+    """The sponsors whose page this account may read, in the workspace in view."""
+    return await sql(
+        f"{_LINE} JOIN sponsor_contact k ON k.workspace_id = s.workspace_id"
+        " AND k.sponsor_id = s.id WHERE k.account_id = $1 AND k.ended_at IS NULL ORDER BY s.name",
+        account_id,
+        into=SponsorLine,
+    )
+
+
+async def contacts(sponsor_id: UUID) -> list[Contact]:
+    """Who may read this sponsor's page."""
+    return await sql(
+        "SELECT c.id, a.email, a.name, c.created_at FROM sponsor_contact c"
+        " JOIN account a ON a.id = c.account_id WHERE c.sponsor_id = $1"
+        " AND c.ended_at IS NULL ORDER BY c.created_at",
+        sponsor_id,
+        into=Contact,
+    )
+
+
+async def meetups_of(sponsor_id: UUID) -> list[Sponsored]:
+    """The meetups this sponsor sponsors, latest first; drafts are not shown."""
+    return await sql(
+        "SELECT m.id, m.slug, m.title, m.starts_at, m.time_zone, m.closed_at"
+        " FROM sponsorship p JOIN meetup m ON m.workspace_id = p.workspace_id"
+        " AND m.id = p.meetup_id WHERE p.sponsor_id = $1 AND m.published_at IS NOT NULL"
+        " AND m.cancelled_at IS NULL ORDER BY m.starts_at DESC LIMIT 200",
+        sponsor_id,
+        into=Sponsored,
+    )

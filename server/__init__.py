@@ -1,0 +1,1 @@
+"""The ground everyone stands on: settings, database, accounts, rendering and running."""

@@ -1,0 +1,217 @@
+"""The schema and its three roles: the owner migrates, the application works, reports read.
+
+Migrations run under an advisory lock in one transaction, so that any number of processes
+may start at once, and a half-done migration cannot exist. A schema newer than this
+program is refused: an old program must not write to it.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import io
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+from piccolo.apps.migrations.commands.forwards import run_forwards
+
+from server.database import DB, Address, connection
+from server.jobs import QUEUE_DDL
+from server.migrations.piccolo_app import FOLDER
+from server.settings import BadSettings, Settings
+
+LOCK = 7_315_001
+OLDEST_VERSION = 15
+DATABASE = "apero"
+APPEND_ONLY = ("audit_entry", "checkin", "consent", "report_edition")
+
+
+class SchemaTooNew(Exception):
+    """The database was migrated by a later release; start that release."""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the three roles sign in."""
+
+    owner: Address
+    app: Address
+    report: Address
+
+
+def known_migrations() -> set[str]:
+    """The ids of the migrations this program carries."""
+    pattern = re.compile(r'^ID = "(.+)"$', re.MULTILINE)
+    found = (pattern.search(path.read_text()) for path in Path(FOLDER).glob("apero_*.py"))
+    return {match.group(1) for match in found if match}
+
+
+def _password(settings: Settings, role: str) -> str:
+    """A role's password follows from the instance key, so every host knows it."""
+    digest = hmac.digest(settings.secret_key, b"apero role v1 " + role.encode(), hashlib.sha256)
+    return urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+async def prepare(settings: Settings, admin: Address) -> Addresses:
+    """Make the database (embedded) and its roles ready; says where each signs in.
+
+    `admin` is the embedded superuser, or what APERO_DATABASE_URL names.
+    """
+    if admin.url is not None:
+        return await _external(settings, admin)
+    names = {kind: f"{DATABASE}_{kind}" for kind in ("owner", "app", "report")}
+    session = await asyncpg.connect(**replace(admin, database="postgres").arguments())
+    try:
+        for role in names.values():
+            await _ensure_role(session, role, _password(settings, role))
+        if not await session.fetchval(
+            "SELECT 1 FROM pg_database WHERE datname = $1", DATABASE
+        ):
+            await session.execute(
+                f'CREATE DATABASE {DATABASE} OWNER {names["owner"]}'  # our own constants
+            )
+    finally:
+        await session.close()
+    owner, app, report = (
+        replace(admin, role=role, password=_password(settings, role), database=DATABASE)
+        for role in names.values()
+    )
+    await _open_doors(owner, names["app"], names["report"])
+    return Addresses(owner, app, report)
+
+
+async def _external(settings: Settings, owner: Address) -> Addresses:
+    """Roles in a PostgreSQL somebody else runs."""
+    session = await asyncpg.connect(**owner.arguments())
+    try:
+        version = session.get_server_version().major
+        if version < OLDEST_VERSION:
+            message = f"PostgreSQL {version} is too old; Apéro needs {OLDEST_VERSION} or later."
+            raise BadSettings(message)
+        database = await session.fetchval("SELECT current_database()")
+        is_superuser = await session.fetchval(
+            "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+        )
+        if is_superuser and settings.is_production:
+            message = (
+                "APERO_DATABASE_URL signs in as a superuser. Make a role that owns the "
+                "database and may create roles, and name that one."
+            )
+            raise BadSettings(message)
+        app = await _external_role(settings, session, owner, f"{database}_app")
+        report = await _external_role(settings, session, owner, f"{database}_report")
+    finally:
+        await session.close()
+    app_role = app.role or urlsplit(app.url or "").username or ""
+    report_role = report.role or urlsplit(report.url or "").username or ""
+    await _open_doors(owner, app_role, report_role)
+    return Addresses(owner, app, report)
+
+
+async def _external_role(
+    settings: Settings, session: asyncpg.Connection, owner: Address, role: str
+) -> Address:
+    given = (
+        settings.app_database_url if role.endswith("_app") else settings.report_database_url
+    )
+    if given:
+        return Address(url=given)
+    password = _password(settings, role)
+    try:
+        await _ensure_role(session, role, password)
+    except asyncpg.InsufficientPrivilegeError as error:
+        message = (
+            f"The role in APERO_DATABASE_URL may not create {role}. Give it CREATEROLE, or "
+            "create the roles yourself and set APERO_APP_DATABASE_URL and "
+            "APERO_REPORT_DATABASE_URL."
+        )
+        raise BadSettings(message) from error
+    return replace(owner, role=role, password=password)
+
+
+async def _ensure_role(session: asyncpg.Connection, role: str, password: str) -> None:
+    """A role that may sign in and nothing more; made or brought up to date under a lock."""
+    async with session.transaction():
+        await session.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        exists = await session.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
+        verb = "ALTER" if exists else "CREATE"
+        rights = "LOGIN" if exists else "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+        await session.execute(
+            await session.fetchval(
+                f"SELECT format('{verb} ROLE %I {rights} PASSWORD %L', $1::text, $2::text)",
+                role,
+                password,
+            )
+        )
+
+
+async def _open_doors(owner: Address, app: str, report: str) -> None:
+    """What the two lesser roles may do, now and with tables to come."""
+    session = await asyncpg.connect(**owner.arguments())
+    try:
+        async with session.transaction():
+            await session.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+            for statement in (
+                "GRANT USAGE ON SCHEMA public TO {app}, {report}",
+                "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE,"
+                " DELETE ON TABLES TO {app}",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {app}",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {report}",
+            ):
+                with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+                    await session.execute(statement.format(app=f'"{app}"', report=f'"{report}"'))
+    finally:
+        await session.close()
+
+
+async def migrate(addresses: Addresses) -> list[str]:
+    """Bring the schema up to date, once however many start; says what ran."""
+    await DB.open(replace(addresses.owner), size=1)
+    try:
+        async with DB.transaction():
+            await connection().execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            done = await _done()
+            unknown = done - known_migrations()
+            if unknown:
+                message = (
+                    "The database was migrated by a later release of Apéro "
+                    f"({max(unknown)}). Start that release, or restore a backup."
+                )
+                raise SchemaTooNew(message)
+            to_do = sorted(known_migrations() - done)
+            if to_do:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    await run_forwards("apero")
+                if not done:
+                    await connection().execute(QUEUE_DDL)
+                await _narrow(addresses)
+    finally:
+        await DB.close()
+    return to_do
+
+
+async def _done() -> set[str]:
+    if await connection().fetchval("SELECT to_regclass('public.migration')") is None:
+        return set()
+    rows = await connection().fetch("SELECT name FROM migration WHERE app_name = 'apero'")
+    return {row["name"] for row in rows}
+
+
+async def _narrow(addresses: Addresses) -> None:
+    """Facts are append-only for the application; reports never write."""
+    app = addresses.app.role or urlsplit(addresses.app.url or "").username
+    for table in APPEND_ONLY:
+        await connection().execute(f'REVOKE UPDATE, DELETE ON {table} FROM "{app}"')
+    await connection().execute(f'REVOKE INSERT, UPDATE, DELETE ON migration FROM "{app}"')
+
+
+async def is_current() -> bool:
+    """Has every migration this program carries been run, and none that it does not?"""
+    rows = await DB._run_in_pool(  # noqa: SLF001 - our own subclass
+        "SELECT name FROM migration WHERE app_name = 'apero'"
+    )
+    return {row["name"] for row in rows} == known_migrations()
