@@ -7,24 +7,28 @@ of which only the hash is kept, made anew at each sign-in, revocable, and mortal
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from piccolo.columns import Text, Timestamptz
 
-from server import audit, limits, mail
+from server import audit, jobs, limits, mail
 from server.audit import Actor
 from server.database import NOWHERE, Row, atomic, one, scoped, sql, uuid7
 from server.errors import Conflict, Invalid, NotSignedIn
-from server.i18n import lazy
+from server.i18n import LANGUAGES, lazy
 
 LINK_LIFE = timedelta(minutes=10)
 LINK_ATTEMPTS = 5
@@ -51,6 +55,14 @@ class LinkUnusable(Conflict):
 
 class CodeNeeded(Conflict):
     message = lazy("Type the six figures shown where you asked for the link.")
+
+
+class LinkState(StrEnum):
+    """What a link can still do for the browser that shows it."""
+
+    READY = "ready"
+    FIGURES = "figures"
+    GONE = "gone"
 
 
 class WrongPassword(NotSignedIn):
@@ -149,13 +161,26 @@ async def account_for(
     return id_
 
 
-async def ask_link(  # noqa: PLR0913 - each is a fact of the request
-    email: str, *, next_path: str, origin: str, language: str, by: Actor, now: datetime
+async def ask_link(
+    email: str,
+    *,
+    next_path: str,
+    origin: str,
+    language: str,
+    browser: str = "",
+    by: Actor,
+    now: datetime,
 ) -> Asked:
-    """Send a link to this address; says what the asking browser must keep."""
+    """Send a link to this address; says what the asking browser must keep and show.
+
+    `browser` is what it kept the last time: two links asked for in a row both work.
+    """
     await limits.spend("link", email, most=5, window=timedelta(hours=1), now=now)
     await limits.spend("link", by.address, most=40, window=timedelta(hours=1), now=now)
-    asked = Asked(secrets.token_urlsafe(24), f"{secrets.randbelow(1_000_000):06d}")
+    asked = Asked(
+        browser if re.fullmatch(r"[\w-]{32}", browser) else secrets.token_urlsafe(24),
+        f"{secrets.randbelow(1_000_000):06d}",
+    )
     token = secrets.token_urlsafe(32)
     async with scoped(NOWHERE):
         account = await account_for(email, language=language, by=by, now=now)
@@ -166,7 +191,7 @@ async def ask_link(  # noqa: PLR0913 - each is a fact of the request
             account,
             digest(token),
             digest(asked.browser),
-            digest(asked.browser + asked.figures),
+            digest(token + asked.figures),
             next_path,
             now,
             now + LINK_LIFE,
@@ -182,7 +207,7 @@ async def ask_link(  # noqa: PLR0913 - each is a fact of the request
     return asked
 
 
-async def follow_link(  # noqa: PLR0913
+async def follow_link(
     token: str, *, browser: str, figures: str, agent: str, by: Actor, now: datetime
 ) -> tuple[str, str]:
     """Consume a link; gives the new session's token and where to go next."""
@@ -223,7 +248,8 @@ async def _prove_browser(token: str, *, browser: str, figures: str, now: datetim
     )
     if tried is None:
         raise LinkUnusable
-    if not hmac.compare_digest(tried["code_hash"], digest(figures.strip())):
+    # The token salts the figures: who reads the table learns neither.
+    if not hmac.compare_digest(tried["code_hash"], digest(token + "".join(figures.split()))):
         raise CodeNeeded
 
 
@@ -254,12 +280,16 @@ async def set_password(
     hashed = await Hasher.hash(password)
     async with scoped(NOWHERE):
         await sql("UPDATE account SET password_hash = $2 WHERE id = $1", account_id, hashed)
-        await end_sessions(account_id, but=keep, now=now)
+        await end_sessions(account_id, but=keep, by=by, now=now)
         await audit.note(by, "set_password", at=now)
 
 
-async def describe(account_id: UUID, *, name: str, language: str, by: Actor) -> None:
+async def describe(
+    account_id: UUID, *, name: str, language: str, by: Actor, now: datetime
+) -> None:
     """Change how somebody is called and in which language we write."""
+    if language not in LANGUAGES:
+        raise Invalid(language=lazy("Choose one of the answers offered."))
     async with scoped(NOWHERE):
         await sql(
             "UPDATE account SET name = $2, language = $3 WHERE id = $1",
@@ -267,7 +297,7 @@ async def describe(account_id: UUID, *, name: str, language: str, by: Actor) -> 
             name,
             language,
         )
-        await audit.note(by, "described_account", fields=("name", "language"))
+        await audit.note(by, "described_account", fields=("name", "language"), at=now)
 
 
 async def _open_session(account_id: UUID, *, agent: str, by: Actor, now: datetime) -> str:
@@ -292,8 +322,14 @@ async def _open_session(account_id: UUID, *, agent: str, by: Actor, now: datetim
     return token
 
 
+@atomic()
 async def end_sessions(
-    account_id: UUID, *, only: UUID | None = None, but: UUID | None = None, now: datetime
+    account_id: UUID,
+    *,
+    only: UUID | None = None,
+    but: UUID | None = None,
+    by: Actor,
+    now: datetime,
 ) -> None:
     """Revoke sessions of an account: one, all, or all but one."""
     await sql(
@@ -304,13 +340,28 @@ async def end_sessions(
         but,
         now,
     )
+    await audit.note(by, "ended_sessions", at=now)
 
 
+@jobs.every("17 3 * * *")
 async def forget_old(now: datetime) -> None:
-    """Purge links and sessions that ended, and accounts that never were used."""
+    """Purge links and sessions that ended, and addresses that never came to anything."""
     old = now - timedelta(days=30)
     await sql("DELETE FROM magic_link WHERE expires_at < $1", old)
     await sql("DELETE FROM session WHERE expires_at < $1", old)
+    await limits.sweep(now)
+    idle = await sql(
+        "SELECT id FROM account a WHERE created_at < $1 AND password_hash IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM session s WHERE s.account_id = a.id)"
+        " AND NOT EXISTS (SELECT 1 FROM magic_link l WHERE l.account_id = a.id)"
+        " ORDER BY id LIMIT 1000",
+        old,
+    )
+    for row in idle:
+        # A role, past or present, holds on to its account; the walls hide it from us.
+        with contextlib.suppress(asyncpg.ForeignKeyViolationError):
+            async with scoped(NOWHERE):
+                await sql("DELETE FROM account WHERE id = $1", row["id"])
 
 
 # Queries
@@ -331,6 +382,26 @@ async def signed_in(token: str, *, now: datetime) -> SignedIn | None:
     if found and now - found.seen_at > SEEN_EVERY:
         await sql("UPDATE session SET seen_at = $2 WHERE id = $1", found.session_id, now)
     return found
+
+
+async def link_state(token: str, *, browser: str, now: datetime) -> LinkState:
+    """What this link can do for this browser; looking at it changes nothing."""
+    link = await one(
+        "SELECT browser_hash, attempts FROM magic_link"
+        " WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",
+        digest(token),
+        now,
+    )
+    if link is None:
+        return LinkState.GONE
+    if browser and hmac.compare_digest(link["browser_hash"], digest(browser)):
+        return LinkState.READY
+    return LinkState.FIGURES if link["attempts"] < LINK_ATTEMPTS else LinkState.GONE
+
+
+async def has_password(account_id: UUID) -> bool:
+    row = await one("SELECT password_hash FROM account WHERE id = $1", account_id)
+    return row is not None and row["password_hash"] is not None
 
 
 async def live_sessions(account_id: UUID, *, now: datetime) -> list[LiveSession]:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 import uvicorn
@@ -71,7 +72,8 @@ async def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response
         if status == 401:
             response.headers["www-authenticate"] = "Bearer"
     elif isinstance(refusal, NotSignedIn) and request.method == "GET":
-        return away(asking, f"/sign-in?next={asking.path}")
+        wanted = f"{asking.path}?{asking.query}" if asking.query else asking.path
+        return away(asking, f"/sign-in?next={quote(wanted, errors='replace')}")
     else:
         response = error_page(asking, status, str(refusal), refusal)
     if isinstance(refusal, TooMany):

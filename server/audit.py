@@ -15,6 +15,7 @@ import msgspec
 
 from server.clock import utc_now
 from server.database import NOWHERE, Scope, sql, uuid7
+from server.i18n import lazy
 
 
 class ActorKind(StrEnum):
@@ -74,6 +75,82 @@ class Entry(msgspec.Struct):
     outcome: str
     reason: str
 
+    @property
+    def sentence(self) -> str:
+        """What was done, in the reader's words; a verb without a sentence stays readable."""
+        known = SENTENCES.get(self.action)
+        return str(known) if known else self.action.replace("_", " ").capitalize()
+
+    @property
+    def who(self) -> str:
+        return self.actor_name or str(KINDS[ActorKind(self.actor_kind)])
+
+
+KINDS = {
+    ActorKind.ACCOUNT: lazy("Somebody with an account"),
+    ActorKind.TOKEN: lazy("A program"),
+    ActorKind.DEVICE: lazy("A device at the door"),
+    ActorKind.PUBLIC: lazy("A visitor"),
+    ActorKind.SYSTEM: lazy("Apéro itself"),
+}
+
+# One sentence for each verb that a command writes; a new verb adds its own here.
+SENTENCES = {
+    "added_device": lazy("Prepared a device for the door"),
+    "added_sponsor_contact": lazy("Named a contact of a sponsor"),
+    "agreed_letters": lazy("Noted that somebody accepts letters"),
+    "agreed_linking": lazy("Noted that somebody agrees to the linking"),
+    "agreed_photos": lazy("Noted that somebody accepts photos"),
+    "attended": lazy("Noted that somebody came"),
+    "cancelled": lazy("Cancelled a meetup"),
+    "changed": lazy("Changed a meetup"),
+    "changed_workspace": lazy("Changed the settings"),
+    "closed": lazy("Closed a meetup"),
+    "declared_identity": lazy("Noted a name on a channel"),
+    "ended_membership": lazy("Ended a role"),
+    "ended_sponsor_contact": lazy("Ended the access of a sponsor’s contact"),
+    "fixed_lift_plan": lazy("Fixed how the effect of a meetup will be measured"),
+    "imported_activity": lazy("Imported online activity"),
+    "imported_attendance": lazy("Imported who came"),
+    "imported_members": lazy("Imported members"),
+    "invited_ambassador": lazy("Invited an ambassador"),
+    "invited_attendee": lazy("Invited a guest"),
+    "invited_department": lazy("Invited a department"),
+    "invited_door": lazy("Invited somebody to hold the door"),
+    "invited_manager": lazy("Invited an organiser"),
+    "invited_moderator": lazy("Invited a moderator"),
+    "invited_owner": lazy("Invited an owner"),
+    "invited_sponsor": lazy("Invited a sponsor"),
+    "issued_token": lazy("Made a token"),
+    "kept_series": lazy("Kept a series"),
+    "kept_venue": lazy("Kept a venue"),
+    "made_channel": lazy("Added a channel"),
+    "made_community": lazy("Made a community"),
+    "made_gate": lazy("Made a gate"),
+    "made_member": lazy("Added a member"),
+    "made_sponsor": lazy("Added a sponsor"),
+    "made_workspace": lazy("Opened the workspace"),
+    "not_attended": lazy("Took back that somebody came"),
+    "paired_device": lazy("Paired a device for the door"),
+    "planned": lazy("Planned a meetup"),
+    "promoted": lazy("Gave a place to somebody who waited"),
+    "published": lazy("Published a meetup"),
+    "recorded_activity": lazy("Recorded online activity"),
+    "registered": lazy("Registered somebody"),
+    "released": lazy("Gave a place back"),
+    "renewed_code": lazy("Made a new ticket, the old one ends"),
+    "replaced_code": lazy("Made a new ticket, the old one ends"),
+    "resized": lazy("Changed the number of places"),
+    "revoked_device": lazy("Shut out a device of the door"),
+    "revoked_token": lazy("Revoked a token"),
+    "sponsored": lazy("Noted who sponsors a meetup"),
+    "unlinked_identity": lazy("Took a name off a channel"),
+    "walked_in": lazy("Let somebody in without a registration"),
+    "withdrew_letters": lazy("Noted that somebody wants no more letters"),
+    "withdrew_linking": lazy("Noted that somebody withdraws from the linking"),
+    "withdrew_photos": lazy("Noted that somebody wants no photos"),
+}
+
 
 # Commands
 
@@ -116,9 +193,10 @@ async def note(
 async def entries(*, before: UUID | None = None, limit: int = 50) -> list[Entry]:
     """The latest entries of the workspace in view, newest first, paged by key."""
     return await sql(
-        "SELECT e.id, e.at, e.actor_kind, e.actor_id, coalesce(a.name, '') AS actor_name,"
-        " e.role, e.action, e.object_type, e.object_id, e.outcome, e.reason"
-        " FROM audit_entry e LEFT JOIN account a ON a.id = e.actor_id"
+        "SELECT e.id, e.at, e.actor_kind, e.actor_id, coalesce(nullif(a.name, ''),"
+        " a.email, t.name, '') AS actor_name, e.role, e.action, e.object_type, e.object_id,"
+        " e.outcome, e.reason FROM audit_entry e LEFT JOIN account a ON a.id = e.actor_id"
+        " LEFT JOIN api_token t ON t.workspace_id = e.workspace_id AND t.id = e.actor_id"
         " WHERE e.workspace_id = ANY (apero_scope()) AND ($1::uuid IS NULL OR e.id < $1)"
         " ORDER BY e.id DESC LIMIT $2",
         before,

@@ -1,211 +1,83 @@
-"""The engine, the transaction and the walls between workspaces.
+"""The tables' ground, the commands' transaction and the walls between workspaces.
 
-Piccolo's own transaction leaks a connection when COMMIT fails and commits inner work
-that was refused; ours does neither (ADR 0012). `atomic()` opens the transaction, tells
-PostgreSQL which workspaces may be seen, and becomes a real savepoint when nested.
-Nothing is visible outside it: row-level security returns no row to a forgotten scope.
+`atomic()` opens the transaction, tells PostgreSQL which workspaces may be seen, and
+becomes a real savepoint when nested. Nothing is visible outside it: row-level security
+returns no row to a forgotten scope. How a connection is held is `server/engine.py`.
 """
 
-import asyncio
 import os
 import secrets
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, overload
-from uuid import UUID as Uuid
+from typing import Any, Protocol, TypeVar, overload
 
 import asyncpg
 import msgspec
 from piccolo.columns import UUID, ForeignKey, OnDelete
 from piccolo.columns.reference import LazyTableReference
-from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from piccolo.table import Table
 
-from server.errors import Busy, NotFound
+from server.engine import Address, Engine, is_retryable
+from server.errors import NotFound
+
+__all__ = [
+    "DB",
+    "NOWHERE",
+    "Address",
+    "Engine",
+    "HasScope",
+    "Record",
+    "Row",
+    "Scope",
+    "Uuid",
+    "View",
+    "atomic",
+    "connection",
+    "current_scope",
+    "find",
+    "is_retryable",
+    "many",
+    "one",
+    "scoped",
+    "sql",
+    "uuid7",
+]
+
+Uuid = uuid.UUID
 
 os.environ.setdefault("PICCOLO_CONF", "server.piccolo_conf")
-
-ACQUIRE_SECONDS = 5.0
-COMMAND_SECONDS = 30.0
 
 Scope = frozenset[Uuid]
 NOWHERE: Scope = frozenset()
 
-_scope: ContextVar[Scope] = ContextVar("scope", default=NOWHERE)
+
+@dataclass(frozen=True)
+class View:
+    """What a transaction may see: workspaces, the row of a secret, an account's roles."""
+
+    scope: Scope = NOWHERE
+    presented: bytes | None = None
+    account: Uuid | None = None
+
+
+_view: ContextVar[View] = ContextVar("view", default=View())  # noqa: B039 - it is frozen
 
 
 def uuid7() -> Uuid:
-    """A key that sorts by the moment it was made (RFC 9562, section 5.7)."""
-    milliseconds = time.time_ns() // 1_000_000
+    """A key that sorts by the moment it was made (RFC 9562, section 6.2, method 3)."""
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     return Uuid(
         int=(milliseconds & (1 << 48) - 1) << 80
         | 0x7 << 76
-        | secrets.randbits(12) << 64
+        | (rest << 12) // 1_000_000 << 64
         | 0b10 << 62
         | secrets.randbits(62)
     )
-
-
-async def _no_reset(_connection: object) -> None:
-    """Asyncpg's reset is one more round trip; nothing here leaves state in a connection."""
-
-
-class Transaction(PostgresTransaction):
-    """Piccolo's transaction, giving its connection back whatever happens."""
-
-    __slots__ = ("isolation", "readonly")
-
-    def __init__(
-        self, engine: "Engine", *, isolation: str | None = None, readonly: bool = False
-    ) -> None:
-        super().__init__(engine, allow_nested=True)
-        self.isolation = isolation
-        self.readonly = readonly
-
-    async def __aenter__(self) -> Self:
-        outer = self._parent
-        self.connection = outer.connection if outer else await self.get_connection()
-        try:
-            # asyncpg makes a SAVEPOINT of a transaction inside a transaction
-            self.transaction = (
-                self.connection.transaction()
-                if outer
-                else self.connection.transaction(
-                    isolation=self.isolation, readonly=self.readonly
-                )
-            )
-            await self.begin()
-        except BaseException:
-            if outer is None:
-                await self._give_back()
-            raise
-        self.context = self.engine.current_transaction.set(self)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        # First of all: nothing may run in a transaction that is ending.
-        self.engine.current_transaction.reset(self.context)
-        try:
-            if error is not None:
-                await self.rollback()
-            else:
-                await self.commit()
-        except BaseException as failure:
-            # The state on the wire is unknown: such a connection is never used again.
-            if not self.connection.is_closed():
-                self.connection.terminate()
-            if error is not None:
-                raise error from failure
-            raise
-        finally:
-            if self._parent is None:
-                await self._give_back()
-        return False
-
-    async def get_connection(self) -> Any:  # noqa: ANN401 - asyncpg's pool proxy
-        return await self.engine.acquire()
-
-    async def _give_back(self) -> None:
-        pool = self.engine.pool
-        if pool is not None:
-            await asyncio.shield(pool.release(self.connection))
-
-
-class Engine(PostgresEngine):
-    """One pool of connections as the application's role."""
-
-    def __init__(self) -> None:
-        super().__init__(config={})
-
-    async def check_version(self) -> None:
-        """`server.schema` checks the version once the address is known."""
-
-    async def prep_database(self) -> None:
-        """No extension is needed."""
-
-    def transaction(  # type: ignore[override]
-        self,
-        allow_nested: bool = True,  # noqa: FBT001, FBT002, ARG002 - Piccolo's signature
-        isolation: str | None = None,
-        readonly: bool = False,  # noqa: FBT001, FBT002
-    ) -> Transaction:
-        return Transaction(self, isolation=isolation, readonly=readonly)
-
-    async def open(self, address: "Address", *, size: int) -> None:
-        """Open the pool as the application's role."""
-        self.config = address.arguments()
-        self.pool = await asyncpg.create_pool(
-            **self.config,
-            min_size=min(2, size),
-            max_size=size,
-            reset=_no_reset,
-            command_timeout=COMMAND_SECONDS,
-        )
-
-    async def close(self) -> None:
-        pool, self.pool = self.pool, None
-        if pool is not None:
-            try:
-                await asyncio.wait_for(pool.close(), timeout=5)
-            except TimeoutError:
-                pool.terminate()
-
-    async def acquire(self) -> Any:  # noqa: ANN401 - asyncpg's pool proxy
-        """A connection, or Busy when none is free in time."""
-        if self.pool is None:
-            raise Busy
-        try:
-            return await self.pool.acquire(timeout=ACQUIRE_SECONDS)
-        except TimeoutError as error:
-            raise Busy from error
-
-    async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> Any:  # noqa: ANN401
-        connection = await self.acquire()
-        try:
-            return await connection.fetch(query, *(args or ()))
-        finally:
-            if self.pool is not None:
-                await self.pool.release(connection)
-
-    async def batch(self, *_: object, **__: object) -> Any:  # noqa: ANN401
-        message = "Piccolo's batch swallows errors; use a cursor inside atomic()."
-        raise NotImplementedError(message)
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a database is and how one role signs in: a URL or its parts."""
-
-    url: str | None = None
-    host: str | None = None
-    port: int | None = None
-    role: str | None = None
-    password: str | None = field(default=None, repr=False)
-    database: str | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        """What asyncpg wants; parts override the URL."""
-        parts = {
-            "dsn": self.url,
-            "host": self.host,
-            "port": self.port,
-            "user": self.role,
-            "password": self.password,
-            "database": self.database,
-        }
-        given = {name: value for name, value in parts.items() if value is not None}
-        # A planned failover must never leave us writing to a standby.
-        return given | {"target_session_attrs": "read-write"}
 
 
 DB = Engine()
@@ -215,7 +87,7 @@ class Record(Table):
     """A row of a workspace: its key is `(workspace_id, id)`."""
 
     id = UUID(primary_key=True, default=uuid7)
-    workspace_id = ForeignKey(
+    workspace_id: ForeignKey[Any] = ForeignKey(
         LazyTableReference("Workspace", module_path="server.workspaces"),
         null=False,
         on_delete=OnDelete.restrict,
@@ -243,7 +115,7 @@ Command = Callable[..., Awaitable[Result]]
 
 def current_scope() -> Scope:
     """The workspaces visible in this transaction."""
-    return _scope.get()
+    return _view.get().scope
 
 
 @asynccontextmanager
@@ -259,46 +131,41 @@ async def scoped(
     `presented` is the hash of a secret the caller holds: it makes visible the one row
     that carries it. `account` makes visible that account's own memberships.
     """
-    wanted = scope if isinstance(scope, frozenset) else scope.scope
+    wanted = View(
+        scope if isinstance(scope, frozenset) else scope.scope, presented, account
+    )
+    before = _view.get()
     inside = DB.current_transaction.get() is not None
-    if inside and wanted == _scope.get() and presented is None and account is None:
+    if inside and wanted == View(before.scope):
         async with DB.transaction():
             yield
         return
     async with DB.transaction(readonly=readonly and not inside) as transaction:
-        before = _scope.get()
-        token = _scope.set(wanted)
-        await _tell(transaction.connection, wanted, presented, account)
+        token = _view.set(wanted)
         try:
+            await _tell(transaction.connection, wanted)
             yield
         finally:
-            _scope.reset(token)
+            _view.reset(token)
             if inside and not transaction.connection.is_closed():
                 await _restore(transaction.connection, before)
 
 
-async def _tell(
-    connection: Any,  # noqa: ANN401 - asyncpg's pool proxy
-    scope: Scope,
-    presented: bytes | None,
-    account: Uuid | None,
-) -> None:
+async def _tell(connection: Any, view: View) -> None:  # noqa: ANN401 - asyncpg's pool proxy
     await connection.execute(
         "SELECT set_config('apero.workspaces', $1, true),"
         " set_config('apero.presented', $2, true),"
         " set_config('apero.account', $3, true)",
-        "{" + ",".join(str(one) for one in sorted(scope)) + "}",
-        presented.hex() if presented else "",
-        str(account) if account else "",
+        "{" + ",".join(str(one) for one in sorted(view.scope)) + "}",
+        view.presented.hex() if view.presented else "",
+        str(view.account) if view.account else "",
     )
 
 
-async def _restore(connection: Any, scope: Scope) -> None:  # noqa: ANN401
+async def _restore(connection: Any, view: View) -> None:  # noqa: ANN401 - as above
     """Give the outer block its own view back; an aborted block restores it by itself."""
-    try:
-        await _tell(connection, scope, None, None)
-    except asyncpg.InFailedSQLTransactionError:
-        return
+    with suppress(asyncpg.InFailedSQLTransactionError):
+        await _tell(connection, view)
 
 
 def atomic() -> Callable[[Command[Result]], Command[Result]]:
@@ -372,22 +239,3 @@ def connection() -> Any:  # noqa: ANN401 - asyncpg's pool proxy
         message = "There is no transaction here."
         raise RuntimeError(message)
     return transaction.connection
-
-
-def is_retryable(error: BaseException) -> bool:
-    """May the same request succeed in a moment, on the same or another host?"""
-    return isinstance(
-        error,
-        asyncpg.PostgresConnectionError
-        | asyncpg.CannotConnectNowError
-        | asyncpg.InterfaceError
-        | asyncpg.AdminShutdownError
-        | asyncpg.CrashShutdownError
-        | asyncpg.ReadOnlySQLTransactionError
-        | asyncpg.DeadlockDetectedError
-        | asyncpg.SerializationError
-        | asyncpg.TooManyConnectionsError
-        | ConnectionError
-        | OSError
-        | TimeoutError,
-    )

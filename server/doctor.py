@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 import asyncpg
 from rich.console import Console
 
-from server import assets, rendering, schema
+from server import assets, jobs, rendering, schema
 from server.assets import AssetsMissing
 from server.database import DB, Address
 from server.postgres import PostgresWontStart, running
 from server.rendering import RenderFailed
 from server.settings import BadSettings, Settings, read
 
+LEAST_DISK = 0.05
+OLDEST_JOB = 300.0
 SAFE_POSTGRES = {18: 4, 17: 10, 16: 14, 15: 18}
 """The minor releases of May 2026, which closed several holes a database role can reach."""
 
@@ -43,7 +45,9 @@ def examine(env: Mapping[str, str], screen: Console) -> bool:
         screen.print(f"{mark:>14}  [bold]{finding.name}[/]: {finding.said}")
     grave = [one for one in findings if one.is_grave and not one.is_well]
     screen.print(
-        f"\n{len(grave)} thing(s) to mend." if grave else "\nNothing keeps Apéro from running."
+        f"\n{len(grave)} thing(s) to mend."
+        if grave
+        else "\nNothing keeps Apéro from running."
     )
     return not grave
 
@@ -54,7 +58,9 @@ def _look(env: Mapping[str, str]) -> Iterator[Finding]:
     except (BadSettings, OSError) as error:
         yield Finding("Settings", is_well=False, said=str(error))
         return
-    yield Finding("Settings", is_well=True, said=f"{settings.environment}, {settings.origin}")
+    yield Finding(
+        "Settings", is_well=True, said=f"{settings.environment}, {settings.origin}"
+    )
     yield _folder(settings)
     yield _disk(settings)
     yield _assets()
@@ -101,11 +107,11 @@ def _folder(settings: Settings) -> Finding:
 
 def _disk(settings: Settings) -> Finding:
     usage = shutil.disk_usage(settings.data if settings.data.exists() else Path("/"))
-    share = usage.free / usage.total
+    is_well = usage.free >= LEAST_DISK * usage.total
     said = f"{usage.free / 1e9:.1f} GB free"
-    if share < 0.05:
+    if not is_well:
         said += ": PostgreSQL stops when it is full. Make room."
-    return Finding("Disk", is_well=share >= 0.05, said=said)
+    return Finding("Disk", is_well=is_well, said=said)
 
 
 def _assets() -> Finding:
@@ -139,7 +145,9 @@ def _mail(settings: Settings) -> Iterator[Finding]:
         with socket.create_connection((url.hostname or "", url.port or 587), timeout=5):
             yield Finding("Letters", is_well=True, said=f"{url.hostname} answers")
     except OSError as error:
-        said = f"{url.hostname} does not answer ({error}). Letters wait and are tried again."
+        said = (
+            f"{url.hostname} does not answer ({error}). Letters wait and are tried again."
+        )
         yield Finding("Letters", is_well=False, said=said, is_grave=False)
 
 
@@ -178,14 +186,13 @@ async def _checks() -> AsyncIterator[Finding]:
         is_well=not role["mighty"],
         said=said if role["mighty"] else "the application sees only what it is shown",
     )
-    waiting = (
-        await DB._run_in_pool(  # noqa: SLF001
-            "SELECT coalesce(extract(epoch FROM now() - min(execute_after)), 0)::float8 AS age"
-            " FROM pgqueuer WHERE status = 'queued' AND execute_after <= now()"
-        )
-    )[0]["age"]
+    waiting = await jobs.oldest_waiting()
     said = "no letter waits long"
-    if waiting > 300:
+    if waiting > OLDEST_JOB:
         said = f"a job has waited {waiting / 60:.0f} minutes: is `apero serve` running?"
-    yield Finding("Outbox", is_well=waiting <= 300, said=said, is_grave=False)
-
+    yield Finding("Outbox", is_well=waiting <= OLDEST_JOB, said=said, is_grave=False)
+    failed = await jobs.given_up()
+    said = "none was given up"
+    if failed:
+        said = f"{failed} given up; the log says why, under jobs.failed"
+    yield Finding("Jobs", is_well=not failed, said=said, is_grave=False)

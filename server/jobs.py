@@ -6,7 +6,9 @@ The worker is supervised: whatever ends it, it starts again.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,18 +18,27 @@ from pgqueuer import PgQueuer
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
-from pgqueuer.models import Job
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Job, Schedule
 
 from server.clock import utc_now
-from server.database import Address, connection, one
+from server.database import Address, connection, one, sql
 
 QUEUE_DDL = QueryBuilderEnvironment().build_install_query(create_schema=False)
 LONGEST_PAUSE = 10.0
+MOST_ATTEMPTS = 6
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_DELAY = timedelta(minutes=10)
 
 log = logging.getLogger("apero.jobs")
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
 Tick = Callable[[datetime], Awaitable[None]]
+
+
+class JobFailed(Exception):
+    """A job failed for good; the log says of what."""
+
 
 _handlers: dict[str, Handler] = {}
 _schedule: dict[str, tuple[str, Tick]] = {}
@@ -85,26 +96,50 @@ async def oldest_waiting() -> float:
     return float(row["age"]) if row else 0.0
 
 
+async def given_up() -> int:
+    """How many jobs failed for good; they stay as rows until somebody looks."""
+    row = await one("SELECT count(*) AS jobs FROM pgqueuer WHERE status = 'failed'")
+    return int(row["jobs"]) if row else 0
+
+
+@every("41 3 * * *")
+async def forget_done(now: datetime) -> None:
+    """Purge the queue's own log of jobs that are long done."""
+    await sql("DELETE FROM pgqueuer_log WHERE created < $1", now - timedelta(days=30))
+    await sql(
+        "DELETE FROM pgqueuer_statistics WHERE created < $1", now - timedelta(days=90)
+    )
+
+
+async def _attempt(name: str, handler: Handler, item: Job) -> None:
+    """Do one job, or say when to try again; after the last try it is held as failed."""
+    try:
+        await handler(msgspec.json.decode(item.payload or b"{}"))
+    except Exception as error:
+        told = {"job": name, "reason": type(error).__name__, "attempt": item.attempts + 1}
+        if item.attempts + 1 >= MOST_ATTEMPTS:
+            log.exception("jobs.failed", extra=told)
+            raise JobFailed(name) from None
+        log.warning("jobs.again", extra=told)
+        pause = min(FIRST_PAUSE * 2**item.attempts, LONGEST_DELAY)
+        # Without its cause: the queue would keep a trace that may quote a person's data.
+        raise RetryRequested(delay=pause, reason=type(error).__name__) from None
+
+
 def _worker(pool: asyncpg.Pool) -> PgQueuer:
     worker = PgQueuer(AsyncpgPoolDriver(pool))
     for name, handler in _handlers.items():
 
-        def bind(handler: Handler = handler) -> Callable[[Job], Awaitable[None]]:
-            async def run(item: Job) -> None:
-                await handler(msgspec.json.decode(item.payload or b"{}"))
+        async def run(item: Job, name: str = name, handler: Handler = handler) -> None:
+            await _attempt(name, handler, item)
 
-            return run
-
-        worker.entrypoint(name)(bind())
+        worker.entrypoint(name, on_failure="hold")(run)
     for name, (cron, tick) in _schedule.items():
 
-        def bind_tick(tick: Tick = tick) -> Callable[[Any], Awaitable[None]]:
-            async def run(_: object) -> None:
-                await tick(utc_now())
+        async def run_tick(_: Schedule, tick: Tick = tick) -> None:
+            await tick(utc_now())
 
-            return run
-
-        worker.schedule(name, cron)(bind_tick())
+        worker.schedule(name, cron)(run_tick)
     return worker
 
 
@@ -112,22 +147,29 @@ async def work(address: Address, *, stop: asyncio.Event) -> None:
     """Do jobs until told to stop, whatever happens to the database meanwhile."""
     pause = 0.5
     while not stop.is_set():
+        started = time.monotonic()
         try:
-            async with asyncpg.create_pool(
-                **address.arguments(), min_size=2, max_size=4
-            ) as pool:
-                worker = _worker(pool)
-                waiter = asyncio.create_task(_shut(worker, stop))
-                try:
-                    await worker.run(dequeue_timeout=timedelta(seconds=5))
-                    pause = 0.5
-                finally:
-                    waiter.cancel()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            await _work_once(address, stop)
+        except Exception as error:  # noqa: BLE001 - whatever ends it, it starts again
             log.warning("jobs.restart", extra={"reason": type(error).__name__})
-        if not stop.is_set():
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        if time.monotonic() - started > LONGEST_PAUSE:
+            pause = 0.5
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _work_once(address: Address, stop: asyncio.Event) -> None:
+    """Do jobs until told to stop, or until the database goes away."""
+    async with asyncpg.create_pool(**address.arguments(), min_size=2, max_size=4) as pool:
+        worker = _worker(pool)
+        waiter = asyncio.create_task(_shut(worker, stop))
+        try:
+            await worker.run(
+                dequeue_timeout=timedelta(seconds=5), shutdown_on_listener_failure=True
+            )
+        finally:
+            waiter.cancel()
 
 
 async def _shut(worker: PgQueuer, stop: asyncio.Event) -> None:

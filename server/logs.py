@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -9,6 +10,13 @@ from typing import Any, ClassVar
 from server.settings import Settings
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+ADDRESS = re.compile(r"[^\s@<>()=\"']+@[^\s@<>()\"']+")
+QUOTED = re.compile(r"^(DETAIL:|CONTEXT:).*$", re.MULTILINE)
+
+
+def discreet(text: str) -> str:
+    """Take out what speaks of a person: addresses, and the values PostgreSQL quotes."""
+    return ADDRESS.sub("…@…", QUOTED.sub(r"\1 …", text))
 
 
 class JsonLines(logging.Formatter):
@@ -16,14 +24,18 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(
+                timespec="milliseconds"
+            ),
             "level": record.levelname.lower(),
             "log": record.name,
-            "said": record.getMessage(),
+            "said": discreet(record.getMessage()),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        line |= {
+            name: value for name, value in vars(record).items() if name not in _STANDARD
+        }
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["trace"] = discreet(self.formatException(record.exc_info))
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
@@ -38,7 +50,8 @@ class Readable(logging.Formatter):
             for name in self.SHOWN
             if (value := vars(record).get(name)) is not None
         ]
-        text = f"{record.levelname.lower():7} {record.name} {record.getMessage()} {' '.join(told)}"
+        said = f"{record.name} {record.getMessage()} {' '.join(told)}"
+        text = f"{record.levelname.lower():7} {said}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         return text.rstrip()
@@ -52,7 +65,14 @@ def set_up(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
     # These speak of addresses, payloads and session ids at INFO.
-    for name in ("httpx", "stripe", "pgqueuer", "uvicorn.access", "weasyprint", "fontTools"):
+    for name in (
+        "httpx",
+        "stripe",
+        "pgqueuer",
+        "uvicorn.access",
+        "weasyprint",
+        "fontTools",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     if not settings.is_production:
         logging.getLogger("apero.web").setLevel(logging.WARNING)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -26,7 +26,7 @@ import msgspec
 from piccolo.columns import JSONB, Integer, Text, Timestamptz
 from piccolo.columns import UUID as UuidColumn
 
-from server import jobs
+from server import colors, jobs
 from server.clock import utc_now
 from server.database import NOWHERE, Row, one, scoped, sql, uuid7
 from server.i18n import use
@@ -37,6 +37,7 @@ from server.settings import Settings
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=4)
 GIVE_UP = timedelta(days=2)
+CLAIM_LIFE = timedelta(minutes=5)  # longer than any server may keep us waiting
 
 log = logging.getLogger("apero.mail")
 
@@ -58,6 +59,7 @@ class Letter(Row):
     created_at = Timestamptz()
     attempts = Integer()
     message_id = Text(null=True, default=None)
+    claimed_at = Timestamptz(null=True, default=None)
     sent_at = Timestamptz(null=True, default=None)
     bounced_at = Timestamptz(null=True, default=None)
     failed_at = Timestamptz(null=True, default=None)
@@ -128,7 +130,7 @@ def is_final(code: int) -> bool:
 # Commands
 
 
-async def post(  # noqa: PLR0913 - a letter has that many sides
+async def post(
     kind: str,
     *,
     to: str,
@@ -145,7 +147,12 @@ async def post(  # noqa: PLR0913 - a letter has that many sides
     None when a letter with this `once` key was written before.
     """
     with use(language):
-        shown = {**context, "workspace": workspace, "lang": language}
+        shown = {
+            "workspace": workspace,
+            "lang": language,
+            "brand": colors.brand(workspace.color) if workspace else None,
+            **context,
+        }
         subject, _, text = render(f"mail/{kind}.txt", **shown).strip().partition("\n")
         html = _inliner().inline(render(f"mail/{kind}.html", **shown))
     id_ = uuid7()
@@ -182,6 +189,24 @@ def _ticket(letter_id: UUID, workspace_id: UUID | None) -> dict[str, Any]:
     return {"letter": str(letter_id), "workspace": str(workspace_id or "")}
 
 
+async def _claimed(
+    letter_id: UUID, scope: frozenset[UUID], ticket: dict[str, Any]
+) -> Written | None:
+    """The letter, for this job alone; a job that finds it taken looks again later."""
+    async with scoped(scope):
+        taken = await one(
+            "UPDATE letter SET claimed_at = $2 WHERE id = $1 AND sent_at IS NULL"
+            " AND failed_at IS NULL AND (claimed_at IS NULL OR claimed_at < $3) RETURNING id",
+            letter_id,
+            utc_now(),
+            utc_now() - CLAIM_LIFE,
+        )
+        found = await letter(letter_id)
+        if taken is None and found and found.sent_at is None and found.failed_at is None:
+            await jobs.enqueue("send_letter", ticket, after=CLAIM_LIFE)
+    return found if taken else None
+
+
 class Postman:
     """Sends letters over SMTP as the settings say; without SMTP they stay in the mailbox."""
 
@@ -192,19 +217,22 @@ class Postman:
     async def deliver(self, ticket: dict[str, Any]) -> None:
         """Send one letter; twice is once."""
         scope = frozenset({UUID(ticket["workspace"])}) if ticket["workspace"] else NOWHERE
-        async with scoped(scope):
-            letter = await _locked(UUID(ticket["letter"]))
+        letter = await _claimed(UUID(ticket["letter"]), scope, ticket)
         if letter is None:
             return
         try:
             message = await self._message(letter)
             await self._send(message)
-        except aiosmtplib.SMTPResponseException as error:
-            await self._refused(letter, scope, error.code, error.message)
         except aiosmtplib.SMTPRecipientsRefused as error:
             worst = max(error.recipients, key=lambda one_: one_.code)
             await self._refused(letter, scope, worst.code, worst.message)
-        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        except aiosmtplib.SMTPDataError as error:
+            await self._refused(letter, scope, error.code, error.message)
+        except aiosmtplib.SMTPResponseException as error:
+            # Our name, our password, our sender: no fault of this letter, so not for good.
+            await self._refused(letter, scope, 0, f"{error.code} {error.message}")
+        except Exception as error:
+            log.exception("letter.broken", extra={"letter": str(letter.id)})
             await self._refused(letter, scope, 0, type(error).__name__)
         else:
             async with scoped(scope):
@@ -229,7 +257,7 @@ class Postman:
         given_up = final or now - letter.created_at > GIVE_UP
         async with scoped(scope):
             await sql(
-                "UPDATE letter SET attempts = attempts + 1, error = $2,"
+                "UPDATE letter SET attempts = attempts + 1, error = $2, claimed_at = NULL,"
                 " bounced_at = CASE WHEN $3 THEN $5 END, failed_at = CASE WHEN $4 THEN $5 END"
                 " WHERE id = $1",
                 letter.id,
@@ -248,14 +276,9 @@ class Postman:
 
     async def _message(self, letter: Written) -> EmailMessage:
         """The letter as MIME: text, HTML with its pictures, a calendar part, enclosures."""
-        enclosures = [
-            made
-            for name, about in letter.makers
-            if (made := await _made(name, letter.workspace_id, UUID(about))) is not None
-        ]
         message = EmailMessage(policy=policy.SMTP)
         sender = self.settings.mail_from
-        message["From"] = Address(letter.sender_name.replace("\n", " "), addr_spec=sender)
+        message["From"] = Address(" ".join(letter.sender_name.split()), addr_spec=sender)
         message["To"] = Address(addr_spec=letter.recipient)
         message["Subject"] = letter.subject
         message["Date"] = format_datetime(utc_now())
@@ -266,7 +289,7 @@ class Postman:
             message["Reply-To"] = Address(addr_spec=letter.reply_to)
         message.set_content(letter.body_text)
         message.add_alternative(letter.body_html, subtype="html")
-        _enclose(message, enclosures)
+        _enclose(message, await enclosures(letter))
         return message
 
     async def _send(self, message: EmailMessage) -> None:
@@ -275,9 +298,11 @@ class Postman:
         url = urlsplit(self.settings.smtp_url)
         tls = url.scheme == "smtps"
         options = parse_qs(url.query)
-        starttls = False if tls or options.get("starttls") == ["never"] else None
-        if options.get("starttls") == ["always"]:
-            starttls = True
+        wish = options.get("starttls", [""])[0]
+        # A password never crosses the network in the clear because somebody hid STARTTLS.
+        starttls = True if wish == "always" or url.username else None
+        if tls or wish == "never":
+            starttls = False
         context = ssl.create_default_context(cafile=(options.get("ca") or [None])[0])
         await aiosmtplib.send(
             message,
@@ -320,18 +345,11 @@ async def note_bounce(report: bytes, *, now: datetime) -> bool:
     for part in message.walk():
         if part.get_content_type() not in {"message/rfc822", "text/rfc822-headers"}:
             continue
-        content = part.get_payload(0) if part.is_multipart() else None
-        found = content["Message-ID"] if content is not None else _header(part.get_content())
-        if found:
-            return await _mark_bounced(str(found).strip(), now)
+        raw = part.get_payload(0) if part.is_multipart() else part.get_payload(decode=True)
+        original = message_from_bytes(raw) if isinstance(raw, bytes) else raw
+        if isinstance(original, Message) and original["Message-ID"]:
+            return await _mark_bounced(str(original["Message-ID"]).strip(), now)
     return False
-
-
-def _header(text: str) -> str | None:
-    for line in text.splitlines():
-        if line.lower().startswith("message-id:"):
-            return line.partition(":")[2].strip()
-    return None
 
 
 async def _mark_bounced(message_id: str, now: datetime) -> bool:
@@ -354,6 +372,16 @@ async def _mark_bounced(message_id: str, now: datetime) -> bool:
 
 # Queries
 
+
+async def enclosures(letter: Written) -> list[Enclosure]:
+    """What goes with a letter, made anew each time."""
+    return [
+        made
+        for name, about in letter.makers
+        if (made := await _made(name, letter.workspace_id, UUID(about))) is not None
+    ]
+
+
 _WRITTEN = (
     "SELECT id, workspace_id, kind, recipient, language, sender_name, reply_to, subject,"
     " body_text, body_html, makers::text, created_at, attempts, message_id, sent_at,"
@@ -361,12 +389,6 @@ _WRITTEN = (
 )
 
 
-async def _locked(letter_id: UUID) -> Written | None:
-    rows = await sql(
-        f"{_WRITTEN} WHERE id = $1 AND sent_at IS NULL AND failed_at IS NULL FOR UPDATE",
-        letter_id,
-    )
-    return _written(rows[0]) if rows else None
 
 
 def _written(row: Any) -> Written:  # noqa: ANN401 - asyncpg's record

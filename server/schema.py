@@ -13,7 +13,7 @@ import re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 from piccolo.apps.migrations.commands.forwards import run_forwards
@@ -27,6 +27,7 @@ LOCK = 7_315_001
 OLDEST_VERSION = 15
 DATABASE = "apero"
 APPEND_ONLY = ("audit_entry", "checkin", "consent", "report_edition")
+SECRET = ("account", "session", "magic_link", "api_token")
 
 
 class SchemaTooNew(Exception):
@@ -51,7 +52,9 @@ def known_migrations() -> set[str]:
 
 def _password(settings: Settings, role: str) -> str:
     """A role's password follows from the instance key, so every host knows it."""
-    digest = hmac.digest(settings.secret_key, b"apero role v1 " + role.encode(), hashlib.sha256)
+    digest = hmac.digest(
+        settings.secret_key, b"apero role v1 " + role.encode(), hashlib.sha256
+    )
     return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
@@ -67,12 +70,7 @@ async def prepare(settings: Settings, admin: Address) -> Addresses:
     try:
         for role in names.values():
             await _ensure_role(session, role, _password(settings, role))
-        if not await session.fetchval(
-            "SELECT 1 FROM pg_database WHERE datname = $1", DATABASE
-        ):
-            await session.execute(
-                f'CREATE DATABASE {DATABASE} OWNER {names["owner"]}'  # our own constants
-            )
+        await _ensure_database(session, names["owner"])
     finally:
         await session.close()
     owner, app, report = (
@@ -83,14 +81,20 @@ async def prepare(settings: Settings, admin: Address) -> Addresses:
     return Addresses(owner, app, report)
 
 
+async def _ensure_database(session: asyncpg.Connection, owner: str) -> None:
+    """The database itself, made once by whoever comes first."""
+    # A lock of the session, for a database cannot be made inside a transaction.
+    await session.execute("SELECT pg_advisory_lock($1)", LOCK)
+    if not await session.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+        await session.execute(f"CREATE DATABASE {DATABASE} OWNER {owner}")
+    await session.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+
 async def _external(settings: Settings, owner: Address) -> Addresses:
     """Roles in a PostgreSQL somebody else runs."""
     session = await asyncpg.connect(**owner.arguments())
     try:
-        version = session.get_server_version().major
-        if version < OLDEST_VERSION:
-            message = f"PostgreSQL {version} is too old; Apéro needs {OLDEST_VERSION} or later."
-            raise BadSettings(message)
+        refuse_old(session.get_server_version().major)
         database = await session.fetchval("SELECT current_database()")
         is_superuser = await session.fetchval(
             "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
@@ -103,12 +107,38 @@ async def _external(settings: Settings, owner: Address) -> Addresses:
             raise BadSettings(message)
         app = await _external_role(settings, session, owner, f"{database}_app")
         report = await _external_role(settings, session, owner, f"{database}_report")
+        await _refuse_mighty(session, role_of(app))
+        await _refuse_mighty(session, role_of(report))
     finally:
         await session.close()
-    app_role = app.role or urlsplit(app.url or "").username or ""
-    report_role = report.role or urlsplit(report.url or "").username or ""
-    await _open_doors(owner, app_role, report_role)
+    await _open_doors(owner, role_of(app), role_of(report))
     return Addresses(owner, app, report)
+
+
+def refuse_old(version: int) -> None:
+    """Raise BadSettings for a PostgreSQL that lacks what the schema uses."""
+    if version < OLDEST_VERSION:
+        message = f"PostgreSQL {version} is too old; Apéro needs {OLDEST_VERSION} or later."
+        raise BadSettings(message)
+
+
+def role_of(address: Address) -> str:
+    """The role an address signs in as."""
+    return address.role or unquote(urlsplit(address.url or "").username or "")
+
+
+async def _refuse_mighty(session: asyncpg.Connection, role: str) -> None:
+    """A role that could step over the walls must not serve the site."""
+    if await session.fetchval(
+        "SELECT rolsuper OR rolbypassrls OR rolname = current_user"
+        " FROM pg_roles WHERE rolname = $1",
+        role,
+    ):
+        message = (
+            f"{role} could step over the walls between workspaces. The site and the reports "
+            "need roles of their own, without SUPERUSER and BYPASSRLS, that own nothing."
+        )
+        raise BadSettings(message)
 
 
 async def _external_role(
@@ -138,7 +168,9 @@ async def _ensure_role(session: asyncpg.Connection, role: str, password: str) ->
         await session.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         exists = await session.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
         verb = "ALTER" if exists else "CREATE"
-        rights = "LOGIN" if exists else "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+        rights = (
+            "LOGIN" if exists else "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+        )
         await session.execute(
             await session.fetchval(
                 f"SELECT format('{verb} ROLE %I {rights} PASSWORD %L', $1::text, $2::text)",
@@ -148,29 +180,34 @@ async def _ensure_role(session: asyncpg.Connection, role: str, password: str) ->
         )
 
 
+DOORS = """
+GRANT USAGE ON SCHEMA public TO {app}, {report}
+REVOKE CREATE ON SCHEMA public FROM PUBLIC
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {app}
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {report}
+"""
+
+
 async def _open_doors(owner: Address, app: str, report: str) -> None:
     """What the two lesser roles may do, now and with tables to come."""
     session = await asyncpg.connect(**owner.arguments())
+    doors = DOORS.strip().replace("\n   ", "").format(app=f'"{app}"', report=f'"{report}"')
     try:
         async with session.transaction():
             await session.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-            for statement in (
-                "GRANT USAGE ON SCHEMA public TO {app}, {report}",
-                "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE,"
-                " DELETE ON TABLES TO {app}",
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {app}",
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {report}",
-            ):
+            for door in doors.splitlines():
                 with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
-                    await session.execute(statement.format(app=f'"{app}"', report=f'"{report}"'))
+                    async with session.transaction():  # so that one no spoils no other
+                        await session.execute(door)
     finally:
         await session.close()
 
 
 async def migrate(addresses: Addresses) -> list[str]:
     """Bring the schema up to date, once however many start; says what ran."""
-    await DB.open(replace(addresses.owner), size=1)
+    await DB.open(addresses.owner, size=1, patience=None)
     try:
         async with DB.transaction():
             await connection().execute(f"SELECT pg_advisory_xact_lock({LOCK})")
@@ -203,7 +240,9 @@ async def _done() -> set[str]:
 
 async def _narrow(addresses: Addresses) -> None:
     """Facts are append-only for the application; reports never write."""
-    app = addresses.app.role or urlsplit(addresses.app.url or "").username
+    app, report = role_of(addresses.app), role_of(addresses.report)
+    for table in SECRET:
+        await connection().execute(f'REVOKE SELECT ON {table} FROM "{report}"')
     for table in APPEND_ONLY:
         await connection().execute(f'REVOKE UPDATE, DELETE ON {table} FROM "{app}"')
     await connection().execute(f'REVOKE INSERT, UPDATE, DELETE ON migration FROM "{app}"')

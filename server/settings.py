@@ -4,9 +4,12 @@ Values come from the environment; a secret may come from a file named by `<NAME>
 Production refuses to start with a setting that would weaken the walls of the house.
 """
 
+import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -14,6 +17,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 SHORTEST_SECRET = 32
+FEWEST_LETTERS = 8
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class Environment(StrEnum):
@@ -47,6 +52,7 @@ class Settings:
     mail_from: str = "apero@localhost"
     pool_size: int = 10
     pdf_workers: int = 2
+    open_sign_up: bool = True
     is_debug: bool = False
     log_level: str = "info"
     secret_is_generated: bool = field(default=False, compare=False)
@@ -71,9 +77,13 @@ class Settings:
 
 
 def _secret(env: Mapping[str, str], name: str) -> str | None:
-    """The value of a secret, from the variable or from the file that `<NAME>_FILE` names."""
+    """A secret, from the variable or from the file that `<NAME>_FILE` names."""
     if path := env.get(f"{name}_FILE"):
-        return Path(path).read_text().strip()
+        try:
+            return Path(path).read_text().strip() or None
+        except OSError as error:
+            message = f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
+            raise BadSettings(message) from error
     return env.get(name) or None
 
 
@@ -82,23 +92,28 @@ def _instance_key(data: Path) -> bytes:
     path = data / "secret.key"
     if not path.exists():
         data.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle, draft = tempfile.mkstemp(dir=data, prefix=".secret-")  # for its owner only
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(48))
+        # A link is made whole or not at all; of two that start together one comes first.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
     return path.read_text().strip().encode()
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """The proxies named one by one; a star would believe anybody."""
     names = [name.strip() for name in text.split(",") if name.strip()]
-    if "*" in names:
-        message = "APERO_TRUSTED_PROXIES must name addresses, never *."
-        raise BadSettings(message)
     try:
-        return tuple(ip_network(name, strict=False) for name in names)
+        networks = tuple(ip_network(name, strict=False) for name in names if name != "*")
     except ValueError as error:
         message = f"APERO_TRUSTED_PROXIES: {error}"
         raise BadSettings(message) from error
+    if "*" in names or any(network.prefixlen == 0 for network in networks):
+        message = "APERO_TRUSTED_PROXIES must name addresses, never * or everybody."
+        raise BadSettings(message)
+    return networks
 
 
 def _number(env: Mapping[str, str], name: str, otherwise: int) -> int:
@@ -110,11 +125,17 @@ def _number(env: Mapping[str, str], name: str, otherwise: int) -> int:
         raise BadSettings(message) from error
 
 
+def _yes(env: Mapping[str, str], name: str, *, otherwise: bool) -> bool:
+    """A setting that is on or off."""
+    text = (env.get(name) or "").lower()
+    return text not in {"0", "no", "off", "false"} if text else otherwise
+
+
 def read(env: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process. Raises BadSettings with a sentence to act on."""
     env = os.environ if env is None else env
     try:
-        environment = Environment(env.get("APERO_ENV", "production"))
+        environment = Environment(env.get("APERO_ENV") or "production")
     except ValueError as error:
         message = f"APERO_ENV must be one of {', '.join(Environment)}."
         raise BadSettings(message) from error
@@ -139,8 +160,11 @@ def read(env: Mapping[str, str] | None = None) -> Settings:
         mail_from=env.get("APERO_MAIL_FROM") or "apero@localhost",
         pool_size=_number(env, "APERO_POOL_SIZE", 10),
         pdf_workers=_number(env, "APERO_PDF_WORKERS", 2),
-        is_debug=env.get("APERO_DEBUG", "") not in {"", "0", "no", "false"},
-        log_level=env.get("APERO_LOG_LEVEL") or "info",
+        open_sign_up=_yes(
+            env, "APERO_OPEN_SIGN_UP", otherwise=environment is not Environment.PRODUCTION
+        ),
+        is_debug=_yes(env, "APERO_DEBUG", otherwise=False),
+        log_level=(env.get("APERO_LOG_LEVEL") or "info").lower(),
         secret_is_generated=given is None,
     )
     check(settings)
@@ -152,12 +176,27 @@ def check(settings: Settings) -> None:
     problems = []
     if len(settings.secret_key) < SHORTEST_SECRET:
         problems.append("APERO_SECRET_KEY needs at least 32 characters.")
+    previous = settings.previous_secret_key
+    if previous and _key_byte(previous) == _key_byte(settings.secret_key):
+        problems.append(
+            "APERO_SECRET_KEY must be replaced by another one: tickets could not tell it from"
+            " APERO_PREVIOUS_SECRET_KEY."
+        )
     if urlsplit(settings.origin).scheme not in {"http", "https"}:
         problems.append("APERO_ORIGIN must start with https:// (or http:// for a try-out).")
+    if settings.log_level not in LOG_LEVELS:
+        problems.append(f"APERO_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}.")
+    if settings.pool_size < 1 or settings.pdf_workers < 1:
+        problems.append("APERO_POOL_SIZE and APERO_PDF_WORKERS must be at least 1.")
     if settings.is_production:
         problems += _production_problems(settings)
     if problems:
         raise BadSettings("\n".join(problems))
+
+
+def _key_byte(secret: bytes) -> int:
+    """How a ticket names the secret it was printed with."""
+    return hashlib.sha256(secret).digest()[0]
 
 
 def _production_problems(settings: Settings) -> list[str]:
@@ -169,7 +208,10 @@ def _production_problems(settings: Settings) -> list[str]:
             "APERO_ORIGIN must be the https:// address people use, in production. "
             "To try Apéro out, set APERO_ENV=demo."
         )
-    if b"change" in settings.secret_key.lower() or len(set(settings.secret_key)) < 8:
+    if (
+        b"change" in settings.secret_key.lower()
+        or len(set(settings.secret_key)) < FEWEST_LETTERS
+    ):
         problems.append("APERO_SECRET_KEY looks like an example; make one of your own.")
     if settings.smtp_url is None:
         problems.append("APERO_SMTP_URL is missing: nobody would receive a ticket.")

@@ -1,6 +1,12 @@
 """Metrics for Prometheus, on a port of their own that only this machine reaches."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    start_http_server,
+)
 
 from server.database import DB
 
@@ -21,6 +27,11 @@ SECONDS = Histogram(
 )
 OUTBOX_AGE = Gauge(
     "apero_outbox_age_seconds", "Age of the oldest job that is due.", registry=REGISTRY
+)
+JOBS_GIVEN_UP = Gauge(
+    "apero_jobs_given_up",
+    "Jobs that failed for good and wait for somebody.",
+    registry=REGISTRY,
 )
 POOL_IN_USE = Gauge("apero_pool_in_use", "Database connections in use.", registry=REGISTRY)
 

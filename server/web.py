@@ -32,16 +32,17 @@ from server.database import uuid7
 from server.errors import Invalid
 from server.i18n import LANGUAGES, lazy, preferred
 from server.i18n import language as spoken
+from server.look import Look
 from server.rendering import render
 from server.settings import Settings
-from server.look import Look
-from server.workspaces import Seat
+from server.workspaces import OWNERS, ROLE_NAMES, TEAM, Role, Seat
 
 SESSION_COOKIE = "__Host-apero"
 BROWSER_COOKIE = "__Host-browser"
 SAID_COOKIE = "__Host-said"
 LANGUAGE_COOKIE = "apero_lang"
 CLOCK_HEADER = "x-apero-now"
+PROBES = frozenset({"/healthz", "/readyz"})  # asked by machines that know no host name
 LANGUAGE_NAMES = {"fr": "Français", "en": "English"}
 A_YEAR = 365 * 24 * 3600
 
@@ -147,7 +148,10 @@ def short_address(address: str) -> str:
 
 def is_our_host(host: str, settings: Settings) -> bool:
     """Is this the host of our origin, or this machine where it is not production?"""
-    name = host.rsplit(":", 1)[0].strip("[]").lower() if host else ""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return False
     if name == (urlsplit(settings.origin).hostname or "").lower():
         return True
     return not settings.is_production and name in {"127.0.0.1", "localhost", "::1", "testserver"}
@@ -160,7 +164,10 @@ def is_same_site(headers: Mapping[str, str], settings: Settings) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return True
-    host = urlsplit(origin).netloc.lower()
+    try:
+        host = urlsplit(origin).netloc.lower()
+    except ValueError:
+        return False
     return host in {urlsplit(settings.origin).netloc.lower(), headers.get("host", "").lower()}
 
 
@@ -168,7 +175,7 @@ def safe_next(path: str | None, otherwise: str = "/") -> str:
     """A path of ours to go on to; never another site."""
     if not path or not path.startswith("/") or path[1:2] in {"/", "\\"}:
         return otherwise
-    if any(ord(character) < 32 or character == "\\" for character in path):
+    if not path.isprintable() or "\\" in path:
         return otherwise
     return path
 
@@ -206,20 +213,30 @@ class Edge:
         scope.setdefault("state", {})["asking"] = asking
         started = time.perf_counter()
         status = 0
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope["method"] = "GET"  # routes answer GET; what HEAD must not see stays here
 
         async def leave(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._dress(message, asking)
+            elif is_head:
+                message["body"] = b""
             await send(message)
 
         spoken_before = spoken.set(asking.lang)
         try:
-            if is_our_host(headers.get("host", ""), self.settings):
+            if scope["path"] in PROBES or is_our_host(headers.get("host", ""), self.settings):
                 await self.app(scope, receive, leave)
             else:
                 await _plain(leave, 400, "This address is not ours.\n")
+        except Exception:
+            log.exception("broken.edge", extra={"request": asking.request_id})
+            if status:
+                raise
+            await _plain(leave, 500, "Something broke on our side.\n")
         finally:
             spoken.reset(spoken_before)
             seconds = time.perf_counter() - started
@@ -262,7 +279,8 @@ class Edge:
         if _asked_language(asking.query):
             headers.add(
                 "set-cookie",
-                f"{LANGUAGE_COOKIE}={asking.lang}; Path=/; Max-Age={A_YEAR}; SameSite=Lax",
+                f"{LANGUAGE_COOKIE}={_asked_language(asking.query)}; Path=/;"
+                f" Max-Age={A_YEAR}; SameSite=Lax; HttpOnly",
             )
 
 
@@ -274,7 +292,11 @@ def _route(scope: Any) -> str:  # noqa: ANN401
 
 def _cookies(text: str) -> dict[str, str]:
     pairs = (part.strip().partition("=") for part in text.split(";"))
-    return {name: value for name, _, value in pairs}
+    # The first of a name is the one with the most exact path: ours cannot be shadowed.
+    found: dict[str, str] = {}
+    for name, _, value in pairs:
+        found.setdefault(name, value)
+    return found
 
 
 def _asked_language(query: str) -> str | None:
@@ -323,41 +345,60 @@ def _has_chosen(asking: Asking) -> bool:
 
 def page(asking: Asking, template: str, /, *, status: int = 200, **context: Any) -> Response[str]:  # noqa: ANN401
     """A page of ours, in the reader's language."""
-    context.setdefault("workspace", None)
     said, gone = _said(asking)
-    html = render(
-        template,
-        lang=asking.lang,
-        csrf_token=asking.csrf,
-        lang_links=_lang_links(asking),
-        said=said,
+    shown = {
+        "lang": asking.lang,
+        "csrf_token": asking.csrf,
+        "lang_links": _lang_links(asking),
+        "said": said,
+        "workspace": asking.seat,
         **_frame(asking),
         **context,
-    )
+    }
+    look = shown["workspace"]
+    if look is not None:
+        shown.setdefault("brand_href", brand_href(look))
+    html = render(template, **shown)
     return Response(html, media_type="text/html", status_code=status, cookies=gone)
+
+
+def brand_href(look: Look | Seat) -> str:
+    """Where a workspace's colour is served; another colour has another address."""
+    return f"/w/{look.slug}/brand.css?v={look.color.removeprefix('#')}"
+
+
+def home_of(seat: Seat) -> str:
+    """The first page of this role in this workspace."""
+    if seat.role in TEAM:
+        return f"/w/{seat.slug}"
+    return f"/portal/{seat.slug}" if seat.role is Role.SPONSOR else "/account"
 
 
 def _frame(asking: Asking) -> dict[str, Any]:
     account = asking.account
     seat = asking.seat
     return {
-        "account": {"name": account.name or account.email, "role": seat.role if seat else ""}
+        "account": {
+            "name": account.name or account.email,
+            "role": str(ROLE_NAMES[seat.role]) if seat else "",
+        }
         if account
         else None,
         "workspaces": [
             {
                 "name": one.name,
                 "initial": one.name[:1].upper(),
-                "href": f"/w/{one.slug}",
+                "href": home_of(one),
                 "current": one is seat,
             }
             for one in asking.seats
         ],
-        "nav": _nav(asking, seat.slug) if seat else [],
-        "home_href": f"/w/{seat.slug}" if seat else "/",
-        "settings_href": f"/w/{seat.slug}/settings" if seat else "",
-        "search_href": f"/w/{seat.slug}/people" if seat else "",
-        "account_href": "/account",
+        "nav": _nav(asking, seat.slug) if seat and seat.role in TEAM else [],
+        "home_href": home_of(seat) if seat else "/",
+        "settings_href": f"/w/{seat.slug}/settings" if seat and seat.role in OWNERS else "",
+        "search_href": f"/w/{seat.slug}/people" if seat and seat.role in TEAM else "",
+        "account_href": "/account" if account else "",
+        "signout_href": "/sign-out" if account else "",
         "has_mailbox": asking.settings.has_mailbox,
     }
 
@@ -390,7 +431,8 @@ def _lang_links(asking: Asking) -> list[tuple[str, str, str]]:
         if part and not part.startswith("lang=")
     ]
     return [
-        (code, LANGUAGE_NAMES[code], f"{quote(asking.path)}?{'&'.join([*kept, f'lang={code}'])}")
+        # Without a path: the page's own address, which may look like another site's.
+        (code, LANGUAGE_NAMES[code], f"?{'&'.join([*kept, f'lang={code}'])}")
         for code in LANGUAGES
         if code != asking.lang
     ]
@@ -401,12 +443,14 @@ def away(
 ) -> Response[None]:
     """Go on to another page of ours, which will say what was done."""
     response: Response[None] = Response(None, status_code=303)
-    response.headers["location"] = quote(safe_next(path), safe="/?&=#%:@+,;~!$'()*")
+    response.headers["location"] = quote(
+        safe_next(path), safe="/?&=#%:@+,;~!$'()*", errors="replace"
+    )
     if said:
         response.set_cookie(
             Cookie(
                 SAID_COOKIE,
-                _sealed(asking.settings, {"text": said, "tone": tone}),
+                value=_sealed(asking.settings, {"text": said, "tone": tone}),
                 path="/",
                 max_age=60,
                 secure=True,
@@ -419,8 +463,11 @@ def away(
 
 def _sealed(settings: Settings, value: dict[str, str]) -> str:
     body = base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
-    seal = hmac.digest(settings.secret_key, b"apero said v1 " + body.encode(), "sha256").hex()
-    return f"{body}.{seal[:32]}"
+    return f"{body}.{_seal(settings, body)}"
+
+
+def _seal(settings: Settings, body: str) -> str:
+    return hmac.digest(settings.secret_key, b"apero said v1 " + body.encode(), "sha256").hex()
 
 
 def _said(asking: Asking) -> tuple[dict[str, str] | None, list[Cookie]]:
@@ -428,14 +475,12 @@ def _said(asking: Asking) -> tuple[dict[str, str] | None, list[Cookie]]:
     cookie = asking.cookies.get(SAID_COOKIE, "")
     if not cookie:
         return None, []
-    gone = [Cookie(SAID_COOKIE, "", path="/", max_age=0, secure=True, httponly=True)]
-    body, _, _ = cookie.partition(".")
-    try:
-        said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        ours = isinstance(said, dict) and _sealed(asking.settings, said) == cookie
-    except ValueError:
+    gone = [Cookie(SAID_COOKIE, value="", path="/", max_age=0, secure=True, httponly=True)]
+    body, _, seal = cookie.partition(".")
+    if not hmac.compare_digest(seal.encode(), _seal(asking.settings, body).encode()):
         return None, gone
-    return (said if ours else None), gone
+    said: dict[str, str] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return said, gone
 
 
 async def typed(request: Request[Any, Any, Any]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ import re
 import secrets
 import unicodedata
 import zlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -20,12 +22,14 @@ from server import accounts, audit, mail
 from server.accounts import digest
 from server.audit import Actor, ActorKind
 from server.database import NOWHERE, Record, Row, atomic, one, scoped, sql, uuid7
-from server.errors import Conflict, Invalid, NotFound
-from server.i18n import LANGUAGES, lazy, zone
+from server.errors import Conflict, Forbidden, Invalid, NotFound
+from server.i18n import LANGUAGES, Lazy, lazy, zone
 from server.look import Look
 
+SCOPES = ("read", "write", "door")
 TOKEN_PREFIX = "apero_pat_"  # noqa: S105 - published for secret scanners
 TOKEN_LIFE = timedelta(days=365)
+USED_EVERY = timedelta(minutes=5)
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -45,6 +49,16 @@ ORGANISERS = frozenset({Role.OWNER, Role.MANAGER})
 TEAM = frozenset({Role.OWNER, Role.MANAGER, Role.MODERATOR})
 DOOR_STAFF = frozenset({Role.OWNER, Role.MANAGER, Role.MODERATOR, Role.DOOR})
 STRONGEST = tuple(Role)
+ROLE_NAMES = {
+    Role.OWNER: lazy("owner"),
+    Role.MANAGER: lazy("organiser"),
+    Role.MODERATOR: lazy("moderator"),
+    Role.AMBASSADOR: lazy("ambassador"),
+    Role.DOOR: lazy("at the door"),
+    Role.SPONSOR: lazy("sponsor"),
+    Role.DEPARTMENT: lazy("department"),
+    Role.ATTENDEE: lazy("guest"),
+}
 
 
 class Workspace(Row):
@@ -92,6 +106,10 @@ class WorkspaceNameTaken(Conflict):
     message = lazy("A workspace already has this address. Choose another name.")
 
 
+class SignUpClosed(Forbidden):
+    message = lazy("New workspaces are opened by whoever runs this site. Ask them.")
+
+
 class LastOwner(Conflict):
     message = lazy("A workspace keeps at least one owner.")
 
@@ -137,6 +155,16 @@ def slug_of(name: str) -> str:
     """The name as part of an address: lower-case ASCII, hyphens, at most 60."""
     plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
+
+
+def role_name(role: Role) -> Lazy:
+    """The role in the reader's words."""
+    return ROLE_NAMES[role]
+
+
+def covers(mine: Role, wanted: Role) -> bool:
+    """May somebody with the first role hand out the second?"""
+    return STRONGEST.index(mine) <= STRONGEST.index(wanted)
 
 
 def new_token(prefix: str = TOKEN_PREFIX) -> str:
@@ -201,7 +229,7 @@ async def make_workspace(
 
 
 @atomic()
-async def change_workspace(  # noqa: PLR0913 - one parameter a setting
+async def change_workspace(
     workspace: Look,
     *,
     name: str,
@@ -231,7 +259,7 @@ async def change_workspace(  # noqa: PLR0913 - one parameter a setting
 
 
 @atomic()
-async def invite(  # noqa: PLR0913
+async def invite(
     email: str, role: Role, *, workspace: Look, origin: str, by: Actor, now: datetime
 ) -> UUID:
     """Give somebody a role and tell her by letter; twice changes nothing."""
@@ -267,36 +295,36 @@ async def _seat(account_id: UUID, role: Role, *, by: Actor, now: datetime) -> bo
 @atomic()
 async def end_membership(membership_id: UUID, *, by: Actor, now: datetime) -> None:
     """Take a role away; it is gone at the next request."""
+    # Two owners who end each other at once meet here.
     await sql("SELECT id FROM workspace WHERE id = $1 FOR UPDATE", by.workspace_id)
     row = await one(
         "UPDATE membership SET ended_at = $2 WHERE workspace_id = $3 AND id = $1"
-        " AND ended_at IS NULL RETURNING account_id, role",
+        " AND ended_at IS NULL RETURNING id",
         membership_id,
         now,
         by.workspace_id,
     )
     if row is None:
         raise NotFound
-    owners = await one("SELECT 1 FROM membership WHERE role = 'owner' AND ended_at IS NULL")
+    owners = await one(
+        "SELECT 1 FROM membership WHERE workspace_id = $1 AND role = 'owner'"
+        " AND ended_at IS NULL",
+        by.workspace_id,
+    )
     if owners is None:
         raise LastOwner
-    await sql(
-        "UPDATE api_token SET revoked_at = $2 WHERE account_id = $1 AND role = $3"
-        " AND revoked_at IS NULL",
-        row["account_id"],
-        now,
-        row["role"],
-    )
     await audit.note(by, "ended_membership", at=now)
 
 
 @atomic()
-async def issue_token(  # noqa: PLR0913
+async def issue_token(
     name: str, role: Role, scopes: list[str], *, account_id: UUID, by: Actor, now: datetime
 ) -> str:
     """Make a token; the only time it is seen."""
-    if by.role and by.role in STRONGEST and STRONGEST.index(Role(by.role)) > STRONGEST.index(role):
+    if by.role in STRONGEST and not covers(Role(by.role), role):
         raise Invalid(role=lazy("A token cannot do more than you can."))
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise Invalid(scopes=lazy("Choose at least one of the answers offered."))
     token = new_token()
     await ApiToken(
         workspace_id=by.workspace_id,
@@ -368,6 +396,13 @@ async def seats(account_id: UUID) -> list[Seat]:
     return sorted(best.values(), key=lambda one_: one_.name.casefold())
 
 
+async def may_open(account_id: UUID, *, open_sign_up: bool) -> bool:
+    """May this account make a workspace? Always the first one, always an owner."""
+    if open_sign_up or await one("SELECT 1 FROM workspace LIMIT 1") is None:
+        return True
+    return any(seat.role is Role.OWNER for seat in await seats(account_id))
+
+
 async def holds_one_of(account_id: UUID, workspace_id: UUID, roles: list[str]) -> bool:
     """Does this account hold one of these roles there now?"""
     async with scoped(frozenset({workspace_id})):
@@ -404,15 +439,30 @@ async def token_bearer(token: str, *, now: datetime) -> tuple[Actor, UUID] | Non
         role=row["role"],
         scopes=frozenset(row["scopes"]),
     )
-    if row["last_used_at"] is None or now - row["last_used_at"] > timedelta(minutes=5):
-        async with scoped(actor):
+    if not await _still_covered(actor, row, now=now):
+        return None
+    return actor, row["account_id"]
+
+
+async def _still_covered(actor: Actor, row: Mapping[str, Any], *, now: datetime) -> bool:
+    """A token does no more than its account may do now; notes that it was used."""
+    async with scoped(actor):
+        held = await sql(
+            "SELECT role FROM membership WHERE workspace_id = $1 AND account_id = $2"
+            " AND ended_at IS NULL",
+            row["workspace_id"],
+            row["account_id"],
+        )
+        if not any(covers(Role(one_["role"]), Role(row["role"])) for one_ in held):
+            return False
+        if row["last_used_at"] is None or now - row["last_used_at"] > USED_EVERY:
             await sql(
                 "UPDATE api_token SET last_used_at = $2 WHERE workspace_id = $3 AND id = $1",
                 row["id"],
                 now,
                 row["workspace_id"],
             )
-    return actor, row["account_id"]
+    return True
 
 
 async def team() -> list[TeamMember]:

@@ -29,7 +29,7 @@ PLANTS = [
     ("checkin/verdicts.py", "import checkin.sync", "Pure"),
     ("events/engagement/lift.py", "import events.people", "Pure"),
     ("events/engagement/disclosure.py", "import server.errors", "Pure"),
-    ("server/charts.py", "import server.errors", "Pure"),
+    ("server/charts/__init__.py", "import server.errors", "Pure"),
     ("events/people/planted.py", "import litestar", "Litestar"),
     ("server/planted.py", "from litestar import get", "Litestar"),
     ("server/planted.py", "import stripe", "Stripe"),

@@ -30,6 +30,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 from PIL import Image
 
+from server.settings import Settings
+
 VERSION = 1
 KEY_IDS = range(256)
 SECRET_BYTES = 32
@@ -258,3 +260,19 @@ def _meetup_key(keys: Keys, meetup_id: UUID) -> bytes:
 def _signing_key(secret: bytes, meetup_id: UUID) -> Ed25519PrivateKey:
     seed = _mac(secret, b"apero sign v1", meetup_id.bytes)
     return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+# The keys of this installation
+
+
+def key_id(secret: bytes) -> int:
+    """The byte that names a secret in what is printed."""
+    return hashlib.sha256(secret).digest()[0]
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The keys in use: the current secret's, and the previous one's while it is kept."""
+    known = {key_id(settings.secret_key): settings.secret_key}
+    if settings.previous_secret_key:
+        known = {key_id(settings.previous_secret_key): settings.previous_secret_key} | known
+    return Keys(key_id(settings.secret_key), known)

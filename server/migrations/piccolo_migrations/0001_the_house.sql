@@ -146,6 +146,7 @@ CREATE TABLE letter (
   created_at timestamptz NOT NULL,
   attempts int NOT NULL DEFAULT 0,
   message_id text,
+  claimed_at timestamptz,
   sent_at timestamptz,
   bounced_at timestamptz,
   failed_at timestamptz,
@@ -406,8 +407,12 @@ CREATE TABLE gate (
   workspace_id uuid NOT NULL REFERENCES workspace (id) ON DELETE RESTRICT,
   meetup_id uuid NOT NULL,
   name text NOT NULL,
+  opens_at timestamptz,
+  closes_at timestamptz,
+  may_reenter boolean NOT NULL DEFAULT true,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (workspace_id, id),
+  CONSTRAINT gate_hours CHECK (closes_at > opens_at),
   CONSTRAINT gate_name_once UNIQUE (workspace_id, meetup_id, name),
   FOREIGN KEY (workspace_id, meetup_id) REFERENCES meetup (workspace_id, id) ON DELETE RESTRICT
 );
@@ -443,7 +448,7 @@ CREATE TABLE checkin (
   kind text NOT NULL,
   mode text NOT NULL,
   at timestamptz NOT NULL,
-  offset_ms int NOT NULL DEFAULT 0,
+  offset_ms bigint NOT NULL DEFAULT 0,
   boot_id uuid,
   seq bigint,
   of_id uuid,
@@ -463,6 +468,7 @@ CREATE TABLE checkin (
 );
 CREATE INDEX checkin_registration ON checkin (workspace_id, registration_id);
 CREATE INDEX checkin_meetup ON checkin (workspace_id, meetup_id, at);
+CREATE INDEX checkin_undone ON checkin (workspace_id, of_id) WHERE of_id IS NOT NULL;
 CREATE INDEX checkin_gate ON checkin (workspace_id, gate_id);
 CREATE INDEX checkin_device ON checkin (workspace_id, device_id, boot_id, seq);
 
@@ -598,6 +604,8 @@ CREATE POLICY of_holder ON api_token FOR SELECT USING (token_hash = apero_presen
 CREATE POLICY of_holder ON device FOR SELECT USING (token_hash = apero_presented() OR pairing_hash = apero_presented());
 
 CREATE POLICY of_holder ON registration FOR SELECT USING (code_hash = apero_presented() OR capability_hash = apero_presented());
+
+CREATE POLICY of_holder ON replaced_code FOR SELECT USING (code_hash = apero_presented());
 
 CREATE POLICY of_account ON membership FOR SELECT USING (account_id = apero_account());
 

@@ -1,0 +1,442 @@
+"""Reports: what a meetup or a series came to, for the team.
+
+One value is gathered from the database, in a number of questions that does not depend on
+how many people came; the page, the document, the table and the API all show that value.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from events.engagement import effects, followed, metrics
+from events.engagement.effects import Lift
+from events.engagement.lift import Audience, settles_on
+from events.engagement.metrics import Attendance, Counts, Figure, State, Unit
+from events.engagement.sentences import Said, Shown, evidence, said, shown
+from server.database import one, sql
+from server.errors import NotFound
+from server.i18n import gettext as _
+from server.i18n import zone
+
+BIN = timedelta(minutes=10)
+LONGEST_CURVE = timedelta(hours=24)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """How many came in during ten minutes, and how many had by their end."""
+
+    at: datetime
+    people: int
+    so_far: int
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One measured step on the way from asking to being active."""
+
+    key: str
+    value: int
+
+
+class About(msgspec.Struct, frozen=True):
+    """Which meetup, and how far along it is."""
+
+    id: UUID
+    slug: str
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    venue: str
+    series_id: UUID | None
+    series_slug: str | None
+    series: str | None
+    published_at: datetime | None
+    cancelled_at: datetime | None
+    closed_at: datetime | None
+
+    @property
+    def on(self) -> date:
+        """The local date of the meetup."""
+        return self.starts_at.astimezone(zone(self.time_zone)).date()
+
+
+class MeetupReport(msgspec.Struct, frozen=True):
+    """What one meetup came to."""
+
+    about: About
+    as_of: datetime
+    capacity: int
+    figures: list[Figure]
+    arrivals: list[Arrival]
+    steps: list[Step]
+    lift: Lift | None
+    pooled: Lift | None
+
+    def figure(self, key: str) -> Figure:
+        """The figure of this name."""
+        return next(figure for figure in self.figures if figure.key == key)
+
+
+class SeriesReport(msgspec.Struct, frozen=True):
+    """What the meetups of one series came to."""
+
+    slug: str
+    name: str
+    time_zone: str
+    as_of: datetime
+    figures: list[Figure]
+    meetups: list[Attendance]
+    shared: dict[int, int]
+    lift: Lift | None
+
+
+class LiftBody(msgspec.Struct, frozen=True):
+    """An effect with its words."""
+
+    asked: Lift
+    said: list[Said]
+    evidence: list[str]
+
+
+class MeetupBody(msgspec.Struct, frozen=True):
+    """The report of a meetup, as machines read it."""
+
+    slug: str
+    title: str
+    starts_at: datetime
+    time_zone: str
+    as_of: datetime
+    figures: list[Shown]
+    arrivals: list[Arrival]
+    steps: list[Step]
+    lift: LiftBody | None
+    pooled: LiftBody | None
+
+
+class SeriesBody(msgspec.Struct, frozen=True):
+    """The report of a series, as machines read it; `shared` counts pairs by meetups."""
+
+    slug: str
+    name: str
+    as_of: datetime
+    figures: list[Shown]
+    meetups: list[Attendance]
+    shared: dict[int, int]
+    lift: LiftBody | None
+
+
+# Rules
+
+
+def as_of(now: datetime, closed_at: datetime | None, time_zone: str) -> datetime:
+    """The moment a report speaks of: the day once closed, the minute before."""
+    local = now.astimezone(zone(time_zone)).replace(second=0, microsecond=0)
+    return local if closed_at is None else local.replace(hour=0, minute=0)
+
+
+def curve(found: Sequence[tuple[datetime, int]], time_zone: str) -> list[Arrival]:
+    """Arrivals for every ten minutes, the empty ones included, on the local clock."""
+    if not found:
+        return []
+    people = dict(found)
+    start, end = found[0][0], found[-1][0]
+    count = (end - start) // BIN + 1 if end - start <= LONGEST_CURVE else 0
+    moments = [start + n * BIN for n in range(count)] or list(people)
+    so_far, arrivals = 0, []
+    for at in moments:
+        so_far += people.get(at, 0)
+        local = at.astimezone(zone(time_zone))
+        arrivals.append(Arrival(local, people.get(at, 0), so_far))
+    return arrivals
+
+
+def steps(counts: Counts, figures: Sequence[Figure]) -> list[Step]:
+    """The way from asking to being active, as far as it was measured."""
+    known = {figure.key: figure.value for figure in figures}
+    found = []
+    if counts.asked > counts.registered:
+        found.append(Step("asked", counts.asked))
+    found.append(Step("registered", counts.registered))
+    if known["attended"] is not None:
+        found.append(Step("came_registered", counts.came_registered))
+        if known["active_after"] is not None:
+            found.append(Step("active_after", int(known["active_after"])))
+    return found
+
+
+def active_after(on: date, lift: Lift | None, people: Sequence[followed.Person]) -> Figure:
+    """How many of those who came and can be followed were active online afterwards."""
+    came = [person for person in people if person.came and not person.reason]
+    why, when = "", None
+    if lift is None or lift.why == "not_closed":
+        why = "not_closed"
+    elif lift.why:
+        why, when = lift.why, settles_on(on)
+    elif not came:
+        why = "nobody_linked"
+    if why:
+        return Figure("active_after", None, State.MISSING, Unit.PEOPLE, why=why, on=when)
+    active = sum(person.days[1] > 0 for person in came)
+    return Figure("active_after", active, State.IMPORTED, Unit.PEOPLE, n=len(came))
+
+
+# Queries
+
+
+async def about(meetup_id: UUID) -> About:
+    """Which meetup this is, if it is in view."""
+    found = await one(
+        "SELECT m.id, m.slug, m.title, m.starts_at, m.ends_at, m.time_zone,"
+        " coalesce(v.name, '') AS venue, m.series_id, s.slug AS series_slug,"
+        " s.name AS series, m.published_at, m.cancelled_at, m.closed_at FROM meetup m"
+        " LEFT JOIN venue v ON v.workspace_id = m.workspace_id AND v.id = m.venue_id"
+        " LEFT JOIN series s ON s.workspace_id = m.workspace_id AND s.id = m.series_id"
+        " WHERE m.workspace_id = ANY (apero_scope()) AND m.id = $1",
+        meetup_id,
+        into=About,
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def meetup_report(
+    meetup_id: UUID, now: datetime, audience: Audience = Audience.ORGANISER
+) -> MeetupReport:
+    """What this meetup came to, in the workspace in view."""
+    meetup = await about(meetup_id)
+    counts = await metrics.counts(meetup_id)
+    if counts is None:
+        raise NotFound
+    held = await (
+        followed.held_in(meetup.series_id) if meetup.series_id else followed.held(meetup_id)
+    )
+    people = await followed.people([one_.id for one_ in held])
+    own = [person for person in people if person.meetup_id == meetup_id]
+    lift = next(
+        (
+            effects.effect_of(one_, own, audience=audience, now=now)
+            for one_ in held
+            if one_.id == meetup_id
+        ),
+        None,
+    )
+    figures = metrics.meetup_figures(
+        counts,
+        has_begun=now >= meetup.starts_at,
+        is_closed=meetup.closed_at is not None,
+        after=active_after(meetup.on, lift, own),
+    )
+    return MeetupReport(
+        about=meetup,
+        as_of=as_of(now, meetup.closed_at, meetup.time_zone),
+        capacity=counts.capacity,
+        figures=figures,
+        arrivals=curve(await metrics.arrivals(meetup_id), meetup.time_zone),
+        steps=steps(counts, figures),
+        lift=lift,
+        pooled=effects.pooled_effect(held, people, audience=audience, now=now),
+    )
+
+
+async def series_report(
+    series_id: UUID, now: datetime, audience: Audience = Audience.ORGANISER
+) -> SeriesReport:
+    """What the meetups of this series came to, in the workspace in view."""
+    series = await one(
+        "SELECT s.slug, s.name, w.time_zone FROM series s JOIN workspace w"
+        " ON w.id = s.workspace_id WHERE s.workspace_id = ANY (apero_scope()) AND s.id = $1",
+        series_id,
+    )
+    if series is None:
+        raise NotFound
+    meetups = await metrics.attendances(series_id, now)
+    together = metrics.together(await metrics.rooms(series_id))
+    held = await followed.held_in(series_id)
+    people = await followed.people([one_.id for one_ in held])
+    return SeriesReport(
+        slug=series["slug"],
+        name=series["name"],
+        time_zone=series["time_zone"],
+        as_of=as_of(now, now, series["time_zone"]),
+        figures=metrics.series_figures(meetups, together),
+        meetups=meetups,
+        shared=together.shared,
+        lift=effects.pooled_effect(held, people, audience=audience, now=now),
+    )
+
+
+class ReportLine(msgspec.Struct, frozen=True):
+    """A meetup in the list of reports."""
+
+    slug: str
+    title: str
+    starts_at: datetime
+    time_zone: str
+    series: str | None
+    series_slug: str | None
+    closed_at: datetime | None
+    attended: int
+    registered: int
+
+
+async def listing(
+    now: datetime, *, before: datetime | None = None, limit: int = 50
+) -> list[ReportLine]:
+    """The meetups that have begun, latest first, with who came."""
+    return await sql(
+        "SELECT m.slug, m.title, m.starts_at, m.time_zone, s.name AS series,"
+        " s.slug AS series_slug, m.closed_at, count(r.id) FILTER (WHERE"
+        " r.status = 'confirmed' AND r.attended_at IS NOT NULL) AS attended,"
+        " count(r.id) FILTER (WHERE r.status = 'confirmed' AND r.source <> 'walk_in')"
+        " AS registered FROM meetup m"
+        " LEFT JOIN series s ON s.workspace_id = m.workspace_id AND s.id = m.series_id"
+        " LEFT JOIN registration r ON r.workspace_id = m.workspace_id AND r.meetup_id = m.id"
+        " WHERE m.workspace_id = ANY (apero_scope()) AND m.published_at IS NOT NULL"
+        " AND m.cancelled_at IS NULL AND m.starts_at <= $1"
+        " AND ($2::timestamptz IS NULL OR m.starts_at < $2)"
+        " GROUP BY m.workspace_id, m.id, s.workspace_id, s.id"
+        " ORDER BY m.starts_at DESC, m.id DESC LIMIT $3",
+        now,
+        before,
+        limit,
+        into=ReportLine,
+    )
+
+
+# Forms
+
+
+def lift_body(lift: Lift | None) -> LiftBody | None:
+    """An effect with its words in the reader's language."""
+    if lift is None:
+        return None
+    return LiftBody(lift, [said(lift, one_) for one_ in lift.findings], evidence(lift))
+
+
+def body(report: MeetupReport) -> MeetupBody:
+    """The report of a meetup in the reader's language."""
+    return MeetupBody(
+        slug=report.about.slug,
+        title=report.about.title,
+        starts_at=report.about.starts_at,
+        time_zone=report.about.time_zone,
+        as_of=report.as_of,
+        figures=[shown(figure) for figure in report.figures],
+        arrivals=report.arrivals,
+        steps=report.steps,
+        lift=lift_body(report.lift),
+        pooled=lift_body(report.pooled),
+    )
+
+
+def series_body(report: SeriesReport) -> SeriesBody:
+    """The report of a series in the reader's language."""
+    return SeriesBody(
+        slug=report.slug,
+        name=report.name,
+        as_of=report.as_of,
+        figures=[shown(figure) for figure in report.figures],
+        meetups=report.meetups,
+        shared=report.shared,
+        lift=lift_body(report.lift),
+    )
+
+
+def as_json(report: MeetupReport | SeriesReport) -> bytes:
+    """The report for a machine."""
+    one_ = body(report) if isinstance(report, MeetupReport) else series_body(report)
+    return msgspec.json.format(msgspec.json.encode(one_), indent=2) + b"\n"
+
+
+def as_csv(report: MeetupReport | SeriesReport) -> bytes:
+    """The report for a spreadsheet: a missing value is empty and its state says so."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\r\n")
+    table.writerow(
+        ["section", "key", "label", "value", "unit", "state", "n", "note", "definition"]
+    )
+    rows = (
+        _meetup_rows(report) if isinstance(report, MeetupReport) else _series_rows(report)
+    )
+    for row in rows:
+        table.writerow([_cell(value) for value in row])
+    return b"\xef\xbb\xbf" + out.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    """A value that no spreadsheet takes for a formula; numbers stay numbers."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _figure_rows(figures: Iterable[Figure]) -> Iterator[Sequence[object]]:
+    for one_ in map(shown, figures):
+        value = (
+            int(one_.value) if _is_whole(one_) and one_.value is not None else one_.value
+        )
+        yield (
+            *("figure", one_.key, one_.label, value, one_.unit.value),
+            *(one_.state.value, one_.n, one_.note, one_.meaning),
+        )
+
+
+def _is_whole(one_: Shown) -> bool:
+    return one_.unit is not Unit.SHARE
+
+
+def _meetup_rows(report: MeetupReport) -> Iterator[Sequence[object]]:
+    meetup = report.about
+    yield ("meetup", meetup.slug, meetup.title, meetup.on.isoformat())
+    yield from _figure_rows(report.figures)
+    for arrival in report.arrivals:
+        yield ("arrivals", arrival.at.isoformat(), _("Came so far"), arrival.so_far)
+    yield from _lift_rows("lift", report.lift)
+    yield from _lift_rows("pooled_lift", report.pooled)
+
+
+def _series_rows(report: SeriesReport) -> Iterator[Sequence[object]]:
+    yield ("series", report.slug, report.name)
+    yield from _figure_rows(report.figures)
+    for one_ in report.meetups:
+        state = State.MEASURED if one_.attended else State.MISSING
+        value = one_.attended or None
+        yield ("attendance", one_.slug, one_.title, value, "people", state.value)
+        yield (
+            "returning",
+            one_.slug,
+            one_.title,
+            one_.returning if value else None,
+            "people",
+        )
+    for times, pairs in report.shared.items():
+        label = _("Pairs who shared this many meetups")
+        yield ("co_attendance", times, label, pairs, "pairs", State.MEASURED.value)
+    yield from _lift_rows("lift", report.lift)
+
+
+def _lift_rows(section: str, lift: Lift | None) -> Iterator[Sequence[object]]:
+    if lift is None:
+        return
+    for finding in lift.findings:
+        words = said(lift, finding)
+        note = f"{words.headline} {words.text}"
+        key, state = finding.outcome.value, finding.reading.value
+        effect = finding.effect
+        n = effect.n_treated if effect else None
+        value = effect.estimate if effect else None
+        yield (section, f"{key}.effect", words.headline, value, key, state, n, note)
+        if effect:
+            yield (section, f"{key}.low", "", effect.low, key, state)
+            yield (section, f"{key}.high", "", effect.high, key, state)
+            yield (section, f"{key}.standard_error", "", effect.standard_error, key, state)
+            yield (section, f"{key}.compared", "", effect.n_compared, "people", state)
+            yield (section, f"{key}.grade", "", finding.grade.value, "", state)

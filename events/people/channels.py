@@ -1,0 +1,113 @@
+"""Channels: the online places of a community."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+from piccolo.columns import UUID as UuidColumn
+from piccolo.columns import Text, Timestamptz
+
+from events.people.communities import Community
+from server import audit
+from server.audit import Actor
+from server.database import Record, atomic, find, one, sql, uuid7
+from server.errors import Conflict
+from server.i18n import lazy
+
+
+class ChannelKind(StrEnum):
+    DISCOURSE = "discourse"
+    MASTODON = "mastodon"
+    DISCORD = "discord"
+    FORUM = "forum"
+    OTHER = "other"
+
+
+class Channel(Record):
+    """One online place; members are known there by their identities."""
+
+    community_id = UuidColumn()
+    name = Text()
+    kind = Text()
+    created_at = Timestamptz()
+
+
+class ChannelLine(msgspec.Struct, frozen=True):
+    """A channel in a list, with what is known of it."""
+
+    id: UUID
+    community_id: UUID
+    name: str
+    kind: ChannelKind
+    identities: int
+    linked: int
+    last_at: datetime | None
+
+
+class ChannelExists(Conflict):
+    message = lazy("This community already has a channel of this name.")
+
+
+# Commands
+
+
+@atomic()
+async def make_channel(
+    community_id: UUID, name: str, kind: ChannelKind, *, by: Actor, now: datetime
+) -> Channel:
+    """Write down where a community talks."""
+    await find(Community, community_id)
+    row = await one(
+        "INSERT INTO channel (id, workspace_id, community_id, name, kind, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (workspace_id, community_id, name) DO NOTHING RETURNING id",
+        uuid7(),
+        by.workspace_id,
+        community_id,
+        name,
+        ChannelKind(kind).value,
+        now,
+    )
+    if row is None:
+        raise ChannelExists
+    channel = await find(Channel, row["id"])
+    await audit.note(by, "made_channel", channel, at=now)
+    return channel
+
+
+@atomic()
+async def channel_named(
+    community_id: UUID, name: str, kind: ChannelKind, *, by: Actor, now: datetime
+) -> UUID:
+    """The channel of this name in the community, made on the first call."""
+    found = await one(
+        "SELECT id FROM channel"
+        " WHERE workspace_id = $1 AND community_id = $2 AND name = $3",
+        by.workspace_id,
+        community_id,
+        name,
+    )
+    if found is not None:
+        id_: UUID = found["id"]
+        return id_
+    made: UUID = (await make_channel(community_id, name, kind, by=by, now=now)).id
+    return made
+
+
+# Queries
+
+
+async def channels(community_id: UUID | None = None) -> list[ChannelLine]:
+    """The channels of a community, or of the whole workspace in view, by name."""
+    return await sql(
+        "SELECT c.id, c.community_id, c.name, c.kind, count(i.id) AS identities,"
+        " count(i.member_id) AS linked, (SELECT max(r.committed_at) FROM import_run r"
+        " WHERE r.workspace_id = c.workspace_id AND r.channel_id = c.id) AS last_at"
+        " FROM channel c LEFT JOIN identity i ON i.workspace_id = c.workspace_id"
+        " AND i.channel_id = c.id WHERE c.workspace_id = ANY (apero_scope())"
+        " AND ($1::uuid IS NULL OR c.community_id = $1)"
+        " GROUP BY c.workspace_id, c.id ORDER BY apero_plain(c.name), c.id LIMIT 500",
+        community_id,
+        into=ChannelLine,
+    )
