@@ -8,256 +8,48 @@ gets a problem of its own and does not stop its neighbours. Nothing is acknowled
 before the commit.
 """
 
-import hmac
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 
 from checkin import checkins, verdicts
 from checkin.checkins import Checkin, Holder
 from checkin.devices import Station
-from checkin.verdicts import Answer, Fact, Kind, State, Tone, Verdict, corrected
-from events.admission import registrations, tickets
-from events.admission.tickets import Keys, Signed
+from checkin.facts import (
+    UNDONE,
+    Clashing,
+    Code,
+    Door,
+    FactIn,
+    Gap,
+    Mode,
+    Result,
+    Taken,
+    is_plausible,
+    is_same,
+    judged,
+    read,
+    read_code,
+    refused,
+    settled,
+)
+from checkin.verdicts import Answer, Fact, Kind, State, Verdict, corrected
+from events.admission import registrations
+from events.admission.tickets import Keys
 from events.planning.meetups import Meetup
-from server.accounts import digest
 from server.audit import Actor
 from server.database import atomic, find, one, scoped, sql
-from server.errors import Invalid
+from server.errors import Conflict, Invalid
 from server.forms import clean
-from server.i18n import Lazy, lazy
-
-MOST_FACTS = 500
-YEARS = range(1970, 2201)
-TWO_CENTURIES_MS = 6_400_000_000_000
-HANDLE_PREFIX = "reg_"
-HAPPENED = {Kind.ENTRY: Verdict.ENTER, Kind.EXIT: Verdict.EXITED}
-UNDONE = {Kind.ENTRY: Verdict.EXITED, Kind.EXIT: Verdict.ENTER}
+from server.i18n import lazy
 
 
-class Mode(StrEnum):
-    ASK = "ask"
-    TELL = "tell"
-
-
-class FactIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What a device witnessed; the same id is the same fact."""
-
-    id: UUID
-    kind: Literal["entry", "exit", "undo"]
-    at: Annotated[datetime, Meta(tz=True)]
-    ticket: Annotated[str, Meta(max_length=2048)] = ""
-    seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
-    boot_id: UUID | None = None
-    offset_ms: Annotated[int, Meta(ge=-TWO_CENTURIES_MS, le=TWO_CENTURIES_MS)] = 0
-    gate: UUID | None = None
-    local_verdict: Verdict | None = None
-    override_reason: Annotated[str, Meta(max_length=200)] | None = None
-    of: UUID | None = None
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Why one fact could not be kept; the code is for machines."""
-
-    code: str
-    title: str
-
-
-class Clashing(msgspec.Struct, frozen=True):
-    """One ticket was let in twice, and nothing says she left between."""
-
-    first_at: datetime
-    first_gate: str
-    second_at: datetime
-    second_gate: str
-
-
-class Result(msgspec.Struct, kw_only=True):
-    """The answer to one fact."""
-
-    id: str | None
-    verdict: Verdict | None = None
-    tone: Tone | None = None
-    first_at: datetime | None = None
-    first_gate: str | None = None
-    label: str = ""
-    group: str | None = None
-    sentence: str | None = None
-    review: Verdict | UnsetType = UNSET
-    incident: Clashing | UnsetType = UNSET
-    problem: Problem | UnsetType = UNSET
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """Numbers of one start of the device that never arrived, both ends included."""
-
-    boot_id: UUID
-    first: int
-    last: int
-
-
-class Taken(msgspec.Struct):
-    """What became of a request's facts, in the order they came."""
-
-    now: datetime
-    results: list[Result]
-    gaps: list[Gap] | UnsetType = UNSET
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """What a scanned text stands for: the hash that is kept, and whose it may be."""
-
-    hash: bytes
-    registration_id: UUID | None = None
-    is_handle: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One request at the door: who asks, where, when, and how."""
-
-    mode: Mode
-    station: Station
-    keys: Keys
-    by: Actor
-    now: datetime
-
-    @property
-    def gate(self) -> verdicts.Gate:
-        """The gate as the rule reads it."""
-        return verdicts.Gate(
-            meetup=str(self.station.meetup_id),
-            opens_at=self.station.opens_at,
-            closes_at=self.station.closes_at,
-            may_reenter=self.station.may_reenter,
-        )
-
-
-# Rules
-
-
-def read(raw: msgspec.Raw) -> FactIn | Result:
-    """One fact as it should be, or the problem with it; it never fails."""
-    try:
-        item = msgspec.json.decode(raw, type=FactIn)
-        at = item.at.astimezone(UTC)
-        if at.year not in YEARS:
-            return refused(_id_of(raw), "invalid", lazy("The time cannot be right."))
-        if item.kind == "undo" and item.of is None:
-            return refused(_id_of(raw), "invalid", lazy("Say which fact is taken back."))
-        return msgspec.structs.replace(item, at=at)
-    except (msgspec.DecodeError, UnicodeError, OverflowError, RecursionError) as error:
-        wrong = str(error) if isinstance(error, msgspec.ValidationError) else ""
-        return refused(_id_of(raw), "invalid", wrong or lazy("This fact cannot be read."))
-
-
-def _id_of(raw: msgspec.Raw) -> str | None:
-    """The id of a fact that is wrong otherwise, so that its device finds it again."""
-    with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
-        found: Any = msgspec.json.decode(raw)
-        if isinstance(found, dict) and isinstance(found.get("id"), str):
-            return str(found["id"][:64])
-    return None
-
-
-def refused(id_: str | None, code: str, title: str | Lazy) -> Result:
-    """The result of a fact that was not kept."""
-    return Result(id=id_, problem=Problem(code, str(title)[:200]))
-
-
-def handle(keys: Keys, device_id: UUID, registration_id: UUID) -> str:
-    """What a search gives instead of a code: good on this device only."""
-    mac = hmac.digest(
-        keys.secrets[keys.current],
-        b"apero handle v1" + device_id.bytes + registration_id.bytes,
-        "sha256",
-    )
-    return f"{HANDLE_PREFIX}{registration_id.hex}{mac[:12].hex()}"
-
-
-def read_handle(keys: Keys, device_id: UUID, text: str) -> UUID | None:
-    """The registration a handle of this device names."""
-    with suppress(ValueError):
-        found = UUID(hex=text.removeprefix(HANDLE_PREFIX)[:32])
-        wanted = handle(keys, device_id, found)
-        if hmac.compare_digest(digest(text), digest(wanted)):
-            return found
-    return None
-
-
-def read_code(door: Door, text: str) -> Code:
-    """What a text stands for, hashed; a signature that is not ours stands for nothing."""
-    if text.startswith(HANDLE_PREFIX):
-        found = read_handle(door.keys, door.station.device_id, text)
-        return Code(digest(text), found, is_handle=True)
-    scanned = tickets.read(text)
-    if isinstance(scanned, Signed):
-        return Code(scanned.hash if _is_ours(door, scanned) else digest(text))
-    keys = door.keys.at(door.station.key_id)
-    typed = tickets.typed_hash(keys, door.station.meetup_id, scanned.code) if scanned else None
-    return Code(typed or digest(text))
-
-
-def _is_ours(door: Door, scanned: Signed) -> bool:
-    """Did this meetup print it? A code for another meetup is looked up all the same."""
-    if scanned.meetup_number != door.station.number:
-        return True
-    if scanned.kid not in door.keys.secrets:
-        return False
-    public = tickets.public_key(door.keys, door.station.meetup_id, scanned.kid)
-    return tickets.verify(scanned, public)
-
-
-def judged(door: Door, item: FactIn, ticket: verdicts.Ticket | None, state: State) -> Answer:
-    """What the rule says of an entry or exit: of now if asked, of then if told."""
-    kind = Kind(item.kind)
-    if door.mode is Mode.ASK:
-        return verdicts.decide(ticket, kind, door.gate, state.presence, door.now)
-    at = corrected(item.at, item.offset_ms, door.now)
-    before = verdicts.Presence(is_inside=kind is Kind.EXIT)
-    return verdicts.decide(ticket, kind, door.gate, before, at)
-
-
-def settled(door: Door, item: FactIn, answer: Answer) -> tuple[Answer, Verdict | None]:
-    """What the fact counts as, and what the rule would have said had it been asked.
-
-    What was told has happened, and a person may overrule; but a code that nobody knows
-    and one of another evening let nobody into this meetup.
-    """
-    if answer.verdict in {Verdict.UNKNOWN, Verdict.WRONG_MEETUP}:
-        return answer, None
-    happened = HAPPENED[Kind(item.kind)]
-    if clean(item.override_reason or ""):
-        is_done = True
-    elif door.mode is Mode.ASK:
-        return answer, None
-    else:
-        is_done = item.local_verdict in {None, happened}
-    if not is_done:
-        local = item.local_verdict or answer.verdict
-        return Answer(local, verdicts.TONES[local]), None
-    review = answer.verdict if answer.verdict is not happened else None
-    return Answer(happened, verdicts.TONES[happened]), review
-
-
-def is_same(row: asyncpg.Record, item: FactIn, code: Code | None, device_id: UUID) -> bool:
-    """Is what is stored under this id the very fact that is sent again?"""
-    return bool(
-        row["device_id"] == device_id
-        and row["kind"] == item.kind
-        and row["at"] == item.at
-        and row["of_id"] == item.of
-        and row["code_hash"] == (code.hash if code else None)
-    )
+class IdTaken(Conflict):
+    message = lazy("This id belongs to something else. Make a new one.")
 
 
 # Commands
@@ -320,6 +112,8 @@ async def _take_one(door: Door, item: FactIn, code: Code | None) -> Result:
     again = await _replayed(door, item, code)
     if again is not None:
         return again
+    if door.mode is Mode.ASK and item.gate not in {None, door.station.gate_id}:
+        return refused(str(item.id), "other_gate", lazy("This device stands elsewhere."))
     try:
         async with scoped(door.by):
             if code is None:
@@ -481,3 +275,92 @@ def _row(
         received_at=door.now,
         verdict=verdict.value,
     )
+
+async def _replayed(door: Door, item: FactIn, code: Code | None) -> Result | None:
+    """The answer this id was given, if it was; another fact under it is a conflict."""
+    row = await _stored(door, item.id)
+    if row is None:
+        return None
+    if not is_same(row, item, code, door.station.device_id):
+        return refused(str(item.id), IdTaken().code, IdTaken.message)
+    return _again(row)
+
+
+async def _stored(door: Door, id_: UUID) -> asyncpg.Record | None:
+    return await one(
+        "SELECT c.device_id, c.kind, c.at, c.of_id, c.code_hash, c.answer,"
+        " coalesce(m.name, '') AS name FROM checkin c"
+        " LEFT JOIN registration r ON r.workspace_id = c.workspace_id"
+        " AND r.id = c.registration_id"
+        " LEFT JOIN member m ON m.workspace_id = r.workspace_id AND m.id = r.member_id"
+        " WHERE c.workspace_id = $1 AND c.id = $2",
+        door.by.workspace_id,
+        id_,
+    )
+
+
+def _again(row: asyncpg.Record) -> Result:
+    result = msgspec.json.decode(row["answer"], type=Result)
+    result.label = checkins.label(row["name"])
+    return result
+
+
+async def _gaps(station: Station, boots: set[UUID]) -> list[Gap]:
+    """The numbers missing between those that arrived, for these starts of the device."""
+    return await sql(
+        "SELECT boot_id, seq + 1 AS first, next - 1 AS last FROM (SELECT boot_id, seq,"
+        " lead(seq) OVER (PARTITION BY boot_id ORDER BY seq) AS next FROM checkin"
+        " WHERE workspace_id = $1 AND device_id = $2 AND boot_id = ANY ($3::uuid[])"
+        " AND seq IS NOT NULL) AS told WHERE next > seq + 1"
+        " ORDER BY boot_id, first LIMIT 100",
+        station.workspace_id,
+        station.device_id,
+        list(boots),
+        into=Gap,
+    )
+
+
+@atomic()
+async def walk_in(
+    id_: UUID,
+    name: str,
+    at: datetime,
+    *,
+    override_reason: str = "",
+    station: Station,
+    keys: Keys,
+    by: Actor,
+    now: datetime,
+) -> Result:
+    """A place for somebody without a ticket, and her entry; the same id is one person."""
+    name = " ".join(clean(name).split())
+    if not name:
+        raise Invalid(name=lazy("This answer is missing."))
+    if not is_plausible(at):
+        raise Invalid(at=lazy("The time cannot be right."))
+    door = Door(Mode.TELL, station, keys, by, now)
+    item = FactIn(id=id_, kind="entry", at=at.astimezone(UTC), local_verdict=Verdict.ENTER)
+    await checkins.held_back(id_)
+    row = await _stored(door, id_)
+    if row is not None:
+        if row["device_id"] != station.device_id or row["code_hash"] is not None:
+            raise IdTaken
+        return _again(row)
+    meetup = await find(Meetup, station.meetup_id)
+    made = await registrations.walk_in(
+        meetup,
+        name=name,
+        keys=keys,
+        override_reason=clean(override_reason),
+        id_=id_,
+        by=by,
+        now=now,
+    )
+    holder = await checkins.locked(by.workspace_id, made.id, id_)
+    assert holder is not None  # noqa: S101 - made on the lines above
+    answer = Answer(Verdict.ENTER, verdicts.TONES[Verdict.ENTER])
+    facts = [_fact(door, item, Verdict.ENTER)]
+    kept = await _keep(door, item, answer, holder=holder, facts=facts)
+    if kept is None:
+        raise IdTaken
+    return kept

@@ -359,7 +359,7 @@ async def forget_old(now: datetime) -> None:
     )
     for row in idle:
         # A role, past or present, holds on to its account; the walls hide it from us.
-        with contextlib.suppress(asyncpg.ForeignKeyViolationError):
+        with contextlib.suppress(asyncpg.IntegrityConstraintViolationError):
             async with scoped(NOWHERE):
                 await sql("DELETE FROM account WHERE id = $1", row["id"])
 

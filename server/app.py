@@ -16,6 +16,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.openapi import OpenAPIConfig
 
+from events.admission import letters
 from server import assets, errors, jobs, schema, telemetry
 from server.access import DEPENDENCIES, same_site
 from server.database import DB, Address, is_retryable
@@ -26,7 +27,7 @@ from server.postgres import AlreadyKept, EmbeddedPostgres, PostgresWontStart, ru
 from server.rendering import PdfPool
 from server.settings import Settings
 from server.sitemap import routes
-from server.web import Asking, Edge, asking_of, away, page
+from server.web import Asking, Edge, away, page
 
 LARGEST_BODY = 2_000_000
 
@@ -58,10 +59,10 @@ def status_of(refusal: Refusal) -> int:
     return next(status for family, status in STATUS if isinstance(refusal, family))
 
 
-async def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
+def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
     """A no, in the form the asker reads."""
     status = status_of(refusal)
-    asking = await _asking(request)
+    asking = _asking(request)
     if wants_problem(request):
         body = problem(status, str(refusal), code=refusal.code, asking=asking)
         if isinstance(refusal, Invalid):
@@ -81,11 +82,11 @@ async def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response
     return response
 
 
-async def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """What the framework or the world refused; anything else is a bug, logged with its id."""
-    asking = await _asking(request)
+    asking = _asking(request)
     if isinstance(error, NotAuthorizedException):
-        return await refused(request, NotSignedIn())
+        return refused(request, NotSignedIn())
     if isinstance(error, HTTPException):
         status = error.status_code
     elif is_retryable(error):
@@ -140,14 +141,10 @@ def error_page(
     )
 
 
-async def _asking(request: Request[Any, Any, Any]) -> Asking:
-    """The asker, even when the database cannot say who it is."""
+def _asking(request: Request[Any, Any, Any]) -> Asking:
+    """What is known already: a page about a failure asks the database nothing."""
     asking: Asking = request.scope["state"]["asking"]
-    try:
-        return await asking_of(request)
-    except Exception as error:  # noqa: BLE001 - the page about a failure must not fail
-        log.warning("asker.unknown", extra={"reason": type(error).__name__})
-        return asking
+    return asking
 
 
 def lifespan(
@@ -210,6 +207,7 @@ def make_app(
     app.state.settings = settings
     app.state.pdf = PdfPool(settings.pdf_workers)
     app.state.draining = False
+    letters.register_makers(settings, lambda: app.state.pdf)
     return Edge(app, settings)
 
 
@@ -304,13 +302,15 @@ async def serve(
 async def work(settings: Settings, admin: Address) -> None:
     """Do jobs until told to stop, in a process of its own."""
     addresses = await ready_database(settings, admin)
-    make_app(settings)
+    edge = make_app(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await DB.open(addresses.app, size=settings.pool_size)
+    await edge.app.state.pdf.start()
     try:
         await jobs.work(addresses.app, stop=stop)
     finally:
+        await edge.app.state.pdf.stop()
         await DB.close()

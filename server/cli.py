@@ -173,7 +173,7 @@ def report(out: Path | None, **choices: Any) -> None:  # noqa: ANN401 - the opti
     """Write the report of a meetup or a series."""
 
     async def inside(settings: Settings) -> None:
-        content = await demo.report(settings, choices)
+        content = await demo.report(choices)
         if out is None:
             sys.stdout.buffer.write(content)
         else:

@@ -14,12 +14,11 @@ from rich.console import Console
 from server import assets, jobs, rendering, schema
 from server.assets import AssetsMissing
 from server.database import DB, Address
+from server.health import OLDEST_JOB, is_nearly_full
 from server.postgres import PostgresWontStart, running
 from server.rendering import RenderFailed
 from server.settings import BadSettings, Settings, read
 
-LEAST_DISK = 0.05
-OLDEST_JOB = 300.0
 SAFE_POSTGRES = {18: 4, 17: 10, 16: 14, 15: 18}
 """The minor releases of May 2026, which closed several holes a database role can reach."""
 
@@ -107,7 +106,7 @@ def _folder(settings: Settings) -> Finding:
 
 def _disk(settings: Settings) -> Finding:
     usage = shutil.disk_usage(settings.data if settings.data.exists() else Path("/"))
-    is_well = usage.free >= LEAST_DISK * usage.total
+    is_well = not is_nearly_full(settings.data)
     said = f"{usage.free / 1e9:.1f} GB free"
     if not is_well:
         said += ": PostgreSQL stops when it is full. Make room."

@@ -135,7 +135,7 @@ async def _refuse_mighty(session: asyncpg.Connection, role: str) -> None:
         role,
     ):
         message = (
-            f"{role} could step over the walls between workspaces. The site and the reports "
+            f"{role} could step over the walls between workspaces. The site and reports "
             "need roles of their own, without SUPERUSER and BYPASSRLS, that own nothing."
         )
         raise BadSettings(message)
@@ -242,7 +242,7 @@ async def _narrow(addresses: Addresses) -> None:
     """Facts are append-only for the application; reports never write."""
     app, report = role_of(addresses.app), role_of(addresses.report)
     for table in SECRET:
-        await connection().execute(f'REVOKE SELECT ON {table} FROM "{report}"')
+        await connection().execute(f'REVOKE SELECT ON {table} FROM "{report}"')  # noqa: S608 - our own names
     for table in APPEND_ONLY:
         await connection().execute(f'REVOKE UPDATE, DELETE ON {table} FROM "{app}"')
     await connection().execute(f'REVOKE INSERT, UPDATE, DELETE ON migration FROM "{app}"')

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 SHORTEST_SECRET = 32
@@ -47,7 +48,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     metrics_port: int = 0
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusted_proxies: tuple[Any, ...] = ()  # networks; Litestar cannot read their union
     smtp_url: str | None = None
     mail_from: str = "apero@localhost"
     pool_size: int = 10

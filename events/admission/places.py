@@ -105,6 +105,10 @@ class AlreadyCame(Conflict):
     message = lazy("This person has come in already: her place cannot be released.")
 
 
+class NotWaiting(Conflict):
+    message = lazy("This person does not wait for a place any more.")
+
+
 class TooLateToRelease(Conflict):
     message = lazy("The meetup is over: there is no place to release any more.")
 

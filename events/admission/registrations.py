@@ -29,6 +29,7 @@ from events.admission.places import (
     Hashes,
     MeetupCancelled,
     MeetupFull,
+    NotWaiting,
     Registration,
     RegistrationClosed,
     ReplacedCode,
@@ -44,6 +45,7 @@ from events.admission.places import (
     with_codes,
 )
 from events.admission.releases import (
+    admit,
     cancel_meetup,
     change_meetup,
     release,
@@ -72,6 +74,7 @@ __all__ = [
     "Linking",
     "MeetupCancelled",
     "MeetupFull",
+    "NotWaiting",
     "Past",
     "Registered",
     "Registration",
@@ -81,6 +84,7 @@ __all__ = [
     "Source",
     "Status",
     "TooLateToRelease",
+    "admit",
     "by_capability",
     "by_code",
     "by_ticket",

@@ -14,9 +14,12 @@ from events.admission.places import (
     OPEN,
     About,
     AlreadyCame,
+    MeetupFull,
+    NotWaiting,
     Registration,
     Status,
     TooLateToRelease,
+    check_open,
     count_places,
     hold,
 )
@@ -93,6 +96,32 @@ async def promote(meetup: Meetup, post: Post, *, by: Actor) -> list[UUID]:
             await audit.note(by, "promoted", About(id_), at=post.now)
         await letters.tell("promoted", promoted, post)
     return promoted
+
+
+@atomic()
+async def admit(
+    registration_id: UUID, *, origin: str, workspace: Look, keys: Keys, by: Actor, now: datetime
+) -> None:
+    """Give a free place to somebody who waits, whatever her number; twice is once."""
+    found = await find(Registration, registration_id)
+    room = await hold(found.meetup_id)
+    found = await find(Registration, registration_id)
+    if found.status == Status.CONFIRMED:
+        return
+    check_open(await find(Meetup, found.meetup_id), now)
+    if found.status == Status.CANCELLED:
+        raise NotWaiting
+    if room.left <= 0:
+        raise MeetupFull
+    await sql(
+        "UPDATE registration SET status = 'confirmed', wait_no = NULL"
+        " WHERE workspace_id = $1 AND id = $2",
+        by.workspace_id,
+        found.id,
+    )
+    await count_places(found.meetup_id, 1)
+    await audit.note(by, "admitted", found, at=now)
+    await letters.tell("promoted", [found.id], Post(workspace, origin, keys, now))
 
 
 @atomic()

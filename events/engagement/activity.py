@@ -229,7 +229,7 @@ async def _insert(
 
 
 async def look_up(acts: Sequence[Act], *, channel_id: UUID) -> dict[str, Fate]:
-    """Of these acts, those the channel has: known, or in conflict when it says otherwise."""
+    """Of these acts, those that are there: known, or in conflict when they differ."""
     if not acts:
         return {}
     said = {act.external_id: act.same() for act in acts}

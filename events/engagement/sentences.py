@@ -6,7 +6,6 @@ be concluded is said as plainly as a rise or a fall.
 """
 
 from collections.abc import Callable
-from datetime import date
 
 import msgspec
 
@@ -309,8 +308,3 @@ def _placebo(placebo: Estimate) -> str:
     return _(
         "Blank test 12 weeks earlier: zero is outside the interval, which is a warning."
     )
-
-
-def dated(on: date) -> str:
-    """A day as a heading says it."""
-    return long_date(on)

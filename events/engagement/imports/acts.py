@@ -7,6 +7,7 @@ without an id of its own is known by who, what and when, and by how many look th
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from events.engagement import activity
@@ -22,6 +23,7 @@ from server.forms import clean
 
 AT_ONCE = 5_000
 LONGEST_KIND = 40
+LONGEST_TEXT = 400
 TOMORROW = timedelta(days=1)
 
 # How channels and people call the kinds that we count.
@@ -81,8 +83,8 @@ class Reading:
             at = self.dates.moment(columns.said(row, "at"))
         except (Invalid, Ambiguous, NotADate) as error:
             return why_not(error), ""
-        handle = tidy_handle(columns.said(row, "handle")) or email
-        kind = kind_of(columns.said(row, "kind"))
+        handle = _handle(columns.said(row, "handle")[:LONGEST_TEXT]) or email
+        kind = kind_of(columns.said(row, "kind")[:LONGEST_TEXT])
         if wrong := self._wrong(handle, kind, at, row):
             return wrong, ""
         external_id = clean(columns.said(row, "external_id"))[:LONGEST_ID]
@@ -104,26 +106,32 @@ class Reading:
         return row_key(handle, kind, at, nth) if nth else first
 
 
+@lru_cache(maxsize=4096)
+def _handle(text: str) -> str:
+    """The same few people write most of a file."""
+    return tidy_handle(text)
+
+
+@lru_cache(maxsize=1024)
 def kind_of(text: str) -> str:
     """The kind as we call it; one that we do not know is kept, and never qualified."""
     plain = headings.plain(text)[:LONGEST_KIND]
     return _KINDS.get(plain, plain.replace(" ", "_"))
 
 
-def twins(reading: Reading) -> Iterator[set[int]]:
-    """Walk through a file; the last set holds the ids that contradict each other.
+def twins(reading: Reading, differ: set[int]) -> Iterator[None]:
+    """Walk through a file, and put the ids that contradict each other into `differ`.
 
     Ids and what is said of them are held as 64-bit hashes, so that a million rows fit.
     """
     said: dict[int, int] = {}
-    differ: set[int] = set()
     for part in reading.parts():
         for _, act, _ in part:
             if isinstance(act, Act):
                 key, what = hash(act.external_id), hash(act.same())
                 if said.setdefault(key, what) != what:
                     differ.add(key)
-        yield differ
+        yield
 
 
 async def fates(acts: list[Act], channel_id: UUID, seen: set[int]) -> list[str]:

@@ -9,11 +9,13 @@ A meetup is known by its name and day. One that is run here and not closed is le
 its own door says who came.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from events.engagement.imports import headings, members
@@ -49,15 +51,18 @@ class Answer(StrEnum):
 
 _ANSWERS = {
     Answer.ATTENDED: (
-        "attended", "present", "presente", "came", "venu", "venue", "checked in", "yes", "oui",
+        "attended", "present", "presente", "came", "venu", "venue", "checked in", "yes",
+        "oui",
         "true", "1", "x", "arrived", "show", "arrive", "arrivee", "a participe",
     ),
     Answer.NO_SHOW: (
-        "no show", "noshow", "absent", "absente", "absence", "did not come", "not checked in",
+        "no show", "noshow", "absent", "absente", "absence", "did not come",
+        "not checked in",
         "non venu", "non venue", "no", "non", "false", "0", "pas venu", "pas venue",
     ),
     Answer.LOST_DRAW: (
-        "lost draw", "lost the draw", "not drawn", "non tire", "non tiree", "perdu au tirage",
+        "lost draw", "lost the draw", "not drawn", "non tire", "non tiree",
+        "perdu au tirage",
     ),
     Answer.DRAWN: ("drawn", "won", "admitted", "tire", "tiree", "tire au sort", "admis"),
     Answer.REGISTERED: (
@@ -70,9 +75,27 @@ _ANSWERS = {
         "not attending", "rejected", "invited", "pending approval",
     ),
 }  # fmt: skip
+_ABSENT = frozenset({Answer.WAITED, Answer.NOT_COMING})
+_CAPACITY = re.compile("[0-9]{0,5}")
 _ANSWER_OF = {text: answer for answer, texts in _ANSWERS.items() for text in texts}
 
 Key = tuple[str, date]
+
+
+@dataclass(slots=True)
+class _Evening:
+    """What one row says of its meetup."""
+
+    title: str
+    series: str
+    venue: str
+    capacity: int
+    day: date
+    starts_at: datetime | None
+
+    @property
+    def key(self) -> Key:
+        return (slug_of(self.title), self.day)
 
 
 @dataclass(slots=True)
@@ -82,14 +105,10 @@ class Seat:
     line: int
     row: list[str]
     meetup: Key
-    title: str
-    starts_at: datetime | None
     person: str
     answer: Answer
     came_at: datetime | None
-    series: str
-    venue: str
-    capacity: int
+    told: _Evening
 
     def says(self) -> tuple[Answer, datetime | None]:
         return (self.answer, self.came_at)
@@ -112,11 +131,30 @@ class Evening:
 
 
 @dataclass
+class Crowd:
+    """The people of a file: by address or handle, and by name alone."""
+
+    proven: members.Plan
+    named: members.Plan
+
+    def known(self) -> dict[str, UUID]:
+        """Whose member each known person is, by what knows her in the file."""
+        found = {person_key(one): id_ for one, id_ in self.proven.known}
+        return found | {name_key(one): id_ for one, id_ in self.named.known}
+
+    def only(self, wanted: set[str]) -> "Crowd":
+        """Those of them who are wanted."""
+        return Crowd(
+            _only(self.proven, wanted, person_key), _only(self.named, wanted, name_key)
+        )
+
+
+@dataclass
 class Plan:
-    """The evenings of a file, and the people in them by what knows them."""
+    """The evenings of a file with the answers to be written, and the people in them."""
 
     evenings: list[Evening]
-    people: dict[UUID, members.Plan]
+    crowd: Crowd
     known: dict[str, UUID]
 
 
@@ -145,7 +183,7 @@ def seats(
             tally.add(read, line, row)
             continue
         seat, person = read
-        people.setdefault(seat.person, person)
+        people[seat.person] = min(people.get(seat.person, person), person, key=_name_first)
         key = (seat.meetup, seat.person)
         if key in differ or found.setdefault(key, seat).says() != seat.says():
             differ.add(key)
@@ -158,12 +196,14 @@ def seats(
     return _scanned(list(found.values()), tally), people
 
 
-def _seat(line: int, row: list[str], reading: Reading) -> tuple[Seat, Person] | str:
+Read = tuple[Seat, Person]
+
+
+def _seat(line: int, row: list[str], reading: Reading) -> Read | str:
     """A row as an answer and its person, or the code of why it cannot be used."""
     columns, dates = reading.columns, reading.dates
     if has_too_many(columns, row):
         return "too_many_cells"
-    title = tidy_name(columns.said(row, "meetup"))
     came = columns.said(row, "checked_in_at")
     when = columns.said(row, "date")
     try:
@@ -173,49 +213,39 @@ def _seat(line: int, row: list[str], reading: Reading) -> tuple[Seat, Person] | 
         person = _person(line, row, reading)
     except (Invalid, Ambiguous, NotADate) as error:
         return why_not(error)
-    answer = _answer(columns, row, came_at)
-    capacity = columns.said(row, "capacity").replace(" ", "").replace("\u202f", "")
-    if wrong := _wrong(title, day, person, answer, capacity, reading.today):
+    if wrong := _wrong(row, day, reading):
         return wrong
-    assert person is not None and answer is not None  # noqa: S101, PT018 - told above
-    seat = Seat(
-        line=line,
-        row=row,
-        meetup=(slug_of(title), day),
-        title=title,
-        starts_at=starts_at,
-        person=person_key(person),
-        answer=answer,
-        came_at=came_at if answer is Answer.ATTENDED else None,
-        series=tidy_name(columns.said(row, "series")),
-        venue=tidy_name(columns.said(row, "venue")),
-        capacity=int(capacity or 0),
-    )
-    return seat, person
-
-
-def _wrong(
-    title: str,
-    day: date,
-    person: Person | None,
-    answer: Answer | None,
-    capacity: str,
-    today: date,
-) -> str:
-    """The code of what keeps a row out, or nothing."""
-    if not slug_of(title):
-        return "no_meetup"
-    if day > today:
-        return "future"
-    if person is None:
-        return "empty"
-    if answer is None:
-        return "unknown_status"
-    if answer in {Answer.WAITED, Answer.NOT_COMING}:
+    answer = _answer(columns, row, came_at)
+    if person is None or answer is None:
+        return "unknown_status" if person else "empty"
+    if answer in _ABSENT:
         return answer.value
-    if capacity and not (capacity.isascii() and capacity.isdigit() and len(capacity) < 6):  # noqa: PLR2004
-        return "bad_number"
-    return ""
+    key = name_key(person) if person.by_name else person_key(person)
+    came_at = came_at if answer is Answer.ATTENDED else None
+    evening = _Evening(*_titled(columns, row), day, starts_at)
+    return Seat(line, row, evening.key, key, answer, came_at, evening), person
+
+
+def _wrong(row: list[str], day: date, reading: Reading) -> str:
+    """The code of what the meetup of a row lacks, or nothing."""
+    if not slug_of(tidy_name(reading.columns.said(row, "meetup"))):
+        return "no_meetup"
+    if day > reading.today:
+        return "future"
+    return "" if _CAPACITY.fullmatch(_figures(reading.columns, row)) else "bad_number"
+
+
+def _figures(columns: Columns, row: list[str]) -> str:
+    """The capacity, without the spaces that French puts between thousands."""
+    return "".join(columns.said(row, "capacity").split())
+
+
+def _titled(columns: Columns, row: list[str]) -> tuple[str, str, str, int]:
+    """What a row says of its meetup: title, series, venue and capacity."""
+    title, series, venue = (
+        tidy_name(columns.said(row, name)) for name in ("meetup", "series", "venue")
+    )
+    return title, series, venue, int(_figures(columns, row) or 0)
 
 
 def _person(line: int, row: list[str], reading: Reading) -> Person | None:
@@ -228,14 +258,35 @@ def _person(line: int, row: list[str], reading: Reading) -> Person | None:
         return None
     if email and reading.channel_id is None:
         handle = ""
-    return Person(line, row, email, handle, name, None, "", reading.community_id)
+    by_name = not email and not handle
+    handle = tidy_handle(name) if by_name else handle
+    where = reading.community_id
+    return Person(line, row, email, handle, name, None, "", where, by_name=by_name)
+
+
+def _name_first(person: Person) -> tuple[bool, str, str]:
+    return (not person.name, person.name, person.handle)
 
 
 def person_key(person: Person) -> str:
-    """What knows a person in this file: her address, her handle, or her name."""
+    """What knows a person in this file: her address or her handle."""
     if person.email:
         return person.email
-    return f"@{person.handle}" if person.handle else f"={tidy_handle(person.name)}"
+    return f"@{person.handle}"
+
+
+def name_key(person: Person) -> str:
+    """What knows a person of whom the file has a name only."""
+    return f"={person.handle}"
+
+
+def _only(
+    planned: members.Plan, wanted: set[str], key: Callable[[Person], str]
+) -> members.Plan:
+    return members.Plan(
+        [one for one in planned.new if key(one) in wanted],
+        [(one, id_) for one, id_ in planned.known if key(one) in wanted],
+    )
 
 
 def _answer(columns: Columns, row: list[str], came_at: datetime | None) -> Answer | None:
@@ -267,20 +318,24 @@ async def plan(
     found: list[Seat], people: dict[str, Person], reading: Reading, tally: Tally
 ) -> Plan:
     """Which meetups and which people are new, and which answers are known already."""
-    planned, known, refused = await _people(people, reading)
+    crowd = await _crowd(people, reading)
+    known = crowd.known()
+    refused = people.keys() - known.keys()
+    refused -= {person_key(one) for one in crowd.proven.new}
+    refused -= {name_key(one) for one in crowd.named.new}
     evenings = _evenings(found, reading)
     await _look_up(evenings, reading)
     there = await _answers_there([one.meetup_id for one in evenings if one.meetup_id])
     for evening in evenings:
         kept = []
         for seat in evening.seats:
-            code = _code(seat, evening, refused, there, known)
+            code = _code(seat, evening, set(refused), there, known)
             tally.add(code, seat.line, seat.row)
             if code == "new_attendance":
                 kept.append(seat)
         evening.seats = kept
     wanted = {seat.person for evening in evenings for seat in evening.seats}
-    return Plan(evenings, {c: _only(p, wanted) for c, p in planned.items()}, known)
+    return Plan(evenings, crowd.only(wanted), known)
 
 
 def _code(
@@ -303,40 +358,15 @@ def _code(
     return "known_attendance" if same else "other_status"
 
 
-def _only(planned: members.Plan, wanted: set[str]) -> members.Plan:
-    """The people who have an answer to be written."""
-    return members.Plan(
-        [one for one in planned.new if person_key(one) in wanted],
-        [(one, id_) for one, id_ in planned.known if person_key(one) in wanted],
+async def _crowd(people: dict[str, Person], reading: Reading) -> Crowd:
+    """Who of these people is known, by the channel that knows them."""
+    imported = reading.import_channel_id or NO_CHANNEL
+    proven = [one for one in people.values() if not one.by_name]
+    named = [one for one in people.values() if one.by_name]
+    return Crowd(
+        await members.plan(proven, reading.channel_id or imported, Tally()),
+        await members.plan(named, imported, Tally()),
     )
-
-
-async def _people(
-    people: dict[str, Person], reading: Reading
-) -> tuple[dict[UUID, members.Plan], dict[str, UUID], set[str]]:
-    """The people by the channel that knows them; who is known; who is two people."""
-    channel = reading.channel_id or reading.import_channel_id or NO_CHANNEL
-    named = reading.import_channel_id or NO_CHANNEL
-    groups: dict[str, list[Person]] = {"": [], "=": []}
-    for key, person in people.items():
-        groups["=" if key.startswith("=") else ""].append(person)
-    planned = {}
-    known: dict[str, UUID] = {}
-    kept: set[str] = set()
-    for sign, where in (("", channel), ("=", named)):
-        group = [_by_name(one) if sign else one for one in groups[sign]]
-        result = await members.plan(group, where, Tally())
-        known |= {_key(one, sign): id_ for one, id_ in result.known}
-        kept |= {_key(one, sign) for one in result.new} | known.keys()
-        planned[sign] = result
-    return planned, known, people.keys() - kept
-
-
-def _by_name(person: Person) -> Person:
-    return Person(
-        person.line, person.row, "", tidy_handle(person.name), person.name, None, "",
-        person.community_id,
-    )  # fmt: skip
 
 
 def _evenings(found: list[Seat], reading: Reading) -> list[Evening]:
@@ -347,18 +377,17 @@ def _evenings(found: list[Seat], reading: Reading) -> list[Evening]:
     evenings = []
     for (_, day), rows in by_meetup.items():
         usual = datetime.combine(day, USUAL_START, reading.dates.zone)
-        told = Counter(seat.answer for seat in rows)
+        lost = sum(seat.answer is Answer.LOST_DRAW for seat in rows)
+        told = [seat.told for seat in rows]
         evenings.append(
             Evening(
-                title=min(seat.title for seat in rows),
+                title=min(one.title for one in told),
                 day=day,
-                starts_at=min((s.starts_at for s in rows if s.starts_at), default=usual),
-                series=min((s.series for s in rows if s.series), default=""),
-                venue=min((s.venue for s in rows if s.venue), default=""),
-                capacity=max(
-                    1, len(rows) - told[Answer.LOST_DRAW], *(s.capacity for s in rows)
-                ),
-                is_lottery=bool(told[Answer.LOST_DRAW]),
+                starts_at=min((s.starts_at for s in told if s.starts_at), default=usual),
+                series=min((one.series for one in told if one.series), default=""),
+                venue=min((one.venue for one in told if one.venue), default=""),
+                capacity=max(1, len(rows) - lost, *(one.capacity for one in told)),
+                is_lottery=lost > 0,
                 seats=sorted(rows, key=lambda seat: seat.person),
             )
         )
@@ -374,7 +403,10 @@ async def _look_up(evenings: list[Evening], reading: Reading) -> None:
         reading.community_id,
     )
     there = {
-        (slug_of(row["title"]), row["starts_at"].astimezone(zone(row["time_zone"])).date()): row
+        (
+            slug_of(row["title"]),
+            row["starts_at"].astimezone(zone(row["time_zone"])).date(),
+        ): row
         for row in rows
     }
     for evening in evenings:
@@ -382,6 +414,11 @@ async def _look_up(evenings: list[Evening], reading: Reading) -> None:
         if row is not None:
             evening.meetup_id = row["id"]
             evening.is_live = row["closed_at"] is None
+
+
+def _local_day(row: Mapping[str, Any]) -> date:
+    when: datetime = row["starts_at"].astimezone(zone(row["time_zone"]))
+    return when.date()
 
 
 async def _answers_there(
@@ -395,10 +432,3 @@ async def _answers_there(
         meetup_ids,
     )
     return {(row["meetup_id"], row["member_id"]): row["came"] for row in rows}
-
-
-def rows_of(evenings: list[Evening]) -> Iterator[tuple[Evening, Seat]]:
-    """Every answer with its evening."""
-    for evening in evenings:
-        for seat in evening.seats:
-            yield evening, seat

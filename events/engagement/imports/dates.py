@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 _FIGURES = re.compile(
     r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4}|\d{2})"
-    r"(?:[\sT,à@]+(\d{1,2})(?:\s*[:hH]\s*(\d{2})?)(?::(\d{2}))?\s*([AaPp]\.?[Mm]\.?)?)?"
+    r"(?:[\sT,à@]+(\d{1,2})(?:\s*[:hH]\s*(\d{2})?)(?::(\d{2}))?\s*([AaPp]\.?[Mm]\.?)?)?",
+    re.ASCII,
 )
-_YEAR_FIRST = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(.*)")
+_YEAR_FIRST = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(.*)", re.ASCII)
 _MONTHS = 12
 _FIRST_YEAR, _LAST_YEAR = 1970, 2150
 MIDDAY = time(12)

@@ -51,7 +51,8 @@ _SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
     Kind.MEMBERS: _PERSON | {
         "joined_on": (
             "joined", "joined on", "joined at", "join date", "created at", "member since",
-            "joined group on", "inscrit le", "inscrite le", "date d inscription", "arrive le",
+            "joined group on", "inscrit le", "inscrite le", "date d inscription",
+            "arrive le",
             "rejoindre le groupe le", "membre depuis", "date d arrivee", "date d adhesion",
             "registered on", "inscription",
         ),
@@ -99,9 +100,12 @@ _SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
 
 _KEPT_OUT = frozenset({
     "role", "roles", "is admin", "admin", "administrateur", "administrator", "owner",
-    "is owner", "moderator", "moderateur", "is moderator", "workspace", "workspace id",
-    "workspace slug", "espace", "marque", "password", "password hash", "mot de passe", "token",
-    "ip", "ip address", "adresse ip", "registration ip address", "is insider", "permissions",
+    "is owner", "moderator", "moderateur", "is moderator", "workspace",
+    "workspace id",
+    "workspace slug", "espace", "marque", "password", "password hash", "mot de passe",
+    "token",
+    "ip", "ip address", "adresse ip", "registration ip address", "is insider",
+    "permissions",
 })  # fmt: skip
 
 _SEPARATORS = re.compile(r"[\s_\-./:'’*()]+")
@@ -160,7 +164,7 @@ def match(headings: list[str], kind: Kind) -> Columns:
 
 
 def missing(columns: Columns, kind: Kind) -> list[str]:
-    """What the file must say and does not: each one a set of names, any of which will do."""
+    """What the file must say and does not: sets of names, any one of which will do."""
     needed = {
         Kind.MEMBERS: (("email", "handle", "name", "first_name"),),
         Kind.ACTIVITY: (("handle", "email"), ("kind",), ("at",)),

@@ -37,6 +37,7 @@ class Person:
     joined_on: date | None
     language: str
     community_id: UUID
+    by_name: bool = False
 
 
 @dataclass
@@ -211,8 +212,8 @@ async def write(
 
 async def _insert(pairs: list[tuple[Person, UUID]], by: Actor, now: datetime) -> None:
     await sql(
-        "INSERT INTO member (id, workspace_id, name, email, language, joined_on, created_at)"
-        " SELECT id, $1, name, nullif(email, ''), language, joined_on, $2"
+        "INSERT INTO member (id, workspace_id, name, email, language, joined_on,"
+        " created_at) SELECT id, $1, name, nullif(email, ''), language, joined_on, $2"
         " FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::date[])"
         " AS given (id, name, email, language, joined_on)",
         by.workspace_id,

@@ -33,7 +33,10 @@ class UnreadableFile(Invalid):
 
     def __init__(self, sentence: str | Lazy) -> None:
         super().__init__(file=sentence)
-        self.message: str | Lazy = sentence
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return str(self.sentence)
 
 
 @dataclass(frozen=True)

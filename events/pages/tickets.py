@@ -1,0 +1,233 @@
+"""Ticket pages: what the holder of a code or of a personal link sees and may do.
+
+The printed code shows the ticket and nothing else, because many eyes and cameras meet it.
+The personal link of the letters also releases the place. Neither address is ever sent on.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from events.admission import calendars, registrations, tickets
+from events.admission.passes import Pass, code_of, day_of, entry_of, pass_of, pdf_of
+from events.admission.registrations import CodeReplaced, Registration, Status
+from server import workspaces
+from server.database import scoped
+from server.errors import Conflict
+from server.i18n import gettext as _
+from server.i18n import ngettext
+from server.look import Look
+from server.rendering import content_disposition
+from server.web import Asking, away, in_workspace_frame, page
+
+PRIVATE = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow"}
+
+
+class State(msgspec.Struct, frozen=True):
+    """A status in words and as the shape beside them."""
+
+    is_: str
+    label: str
+    why: str = ""
+
+
+# Rules
+
+
+def state_of(held: Pass) -> State:
+    """How her registration stands, and why."""
+    if held.cancelled_at is not None:
+        return State("no", _("The meetup is cancelled"), held.cancelled_reason)
+    if held.status is Status.CANCELLED:
+        return State("no", _("Place released"), _("The page of the meetup takes you back."))
+    if held.status is Status.LOST_DRAW:
+        return State(
+            "no", _("Not drawn"), _("The draw gave the places to others this time.")
+        )
+    if held.status is Status.CONFIRMED:
+        return State("yes", _("Place confirmed"))
+    if held.admission == "lottery":
+        return State("wait", _("Waiting for the draw"), _("A letter tells you the result."))
+    rank = held.rank or 1
+    return State(
+        "wait",
+        _("Number %(rank)s in line", rank=rank),
+        _("Every place is taken. You are first: the next free place is yours.")
+        if rank == 1
+        else ngettext(
+            "Every place is taken, and %(num)s person waits before you.",
+            "Every place is taken, and %(num)s people wait before you.",
+            rank - 1,
+        ),
+    )
+
+
+# The printed code
+
+
+@get(["/t/{code:str}", "/T/{code:str}"])
+async def ticket(asking: NamedDependency[Asking], code: FromPath[str]) -> Response[Any]:
+    try:
+        found = await registrations.by_ticket(code)
+    except CodeReplaced:
+        return _private(page(asking, "public/ticket_gone.html", status=410))
+    return await _shown(asking, found, f"/t/{code}", is_own=False)
+
+
+@get(["/t/{code:str}/ticket.pdf", "/T/{code:str}/ticket.pdf"])
+async def ticket_file(
+    request: Request[Any, Any, Any], asking: NamedDependency[Asking], code: FromPath[str]
+) -> Response[Any]:
+    return await _pdf(request, asking, await registrations.by_ticket(code))
+
+
+# The personal link
+
+
+@get("/r/{capability:str}")
+async def place(
+    asking: NamedDependency[Asking], capability: FromPath[str]
+) -> Response[Any]:
+    found = await registrations.by_capability(capability)
+    return await _shown(asking, found, f"/r/{capability}", is_own=True)
+
+
+@get("/r/{capability:str}/ticket.pdf")
+async def place_file(
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    capability: FromPath[str],
+) -> Response[Any]:
+    return await _pdf(request, asking, await registrations.by_capability(capability))
+
+
+@get("/r/{capability:str}/calendar.ics")
+async def calendar(
+    asking: NamedDependency[Asking], capability: FromPath[str]
+) -> Response[Any]:
+    held, look = await _read(asking, await registrations.by_capability(capability))
+    settings = asking.settings
+    entry = entry_of(held, look, origin=settings.origin, mail_from=settings.mail_from)
+    answer = Response[Any](
+        calendars.feed(held.title, [entry]), media_type="text/calendar; charset=utf-8"
+    )
+    answer.headers["content-disposition"] = content_disposition(f"{held.slug}.ics")
+    return _private(answer)
+
+
+@get("/r/{capability:str}/release")
+async def ask_release(
+    asking: NamedDependency[Asking], capability: FromPath[str]
+) -> Response[Any]:
+    return await _ask(asking, capability)
+
+
+@post("/r/{capability:str}/release", status_code=303)
+async def release(
+    asking: NamedDependency[Asking],
+    now: NamedDependency[datetime],
+    capability: FromPath[str],
+) -> Response[Any]:
+    found = await registrations.by_capability(capability)
+    look = await workspaces.look_by_id(found.workspace_id)
+    try:
+        await registrations.release(
+            found.id,
+            origin=asking.settings.origin,
+            workspace=look,
+            keys=tickets.keys_of(asking.settings),
+            by=asking.anyone(look.id),
+            now=now,
+        )
+    except Conflict as no:
+        return await _ask(asking, capability, str(no))
+    said = _("Your place is released. A letter confirms it.")
+    return _private(away(asking, f"/r/{capability}", said=said))
+
+
+async def _ask(asking: Asking, capability: str, refusal: str = "") -> Response[Any]:
+    held, look = await _read(asking, await registrations.by_capability(capability))
+    if held.status is Status.CANCELLED:
+        return _private(away(asking, f"/r/{capability}"))
+    answer = page(
+        asking,
+        "public/release.html",
+        status=409 if refusal else 200,
+        held=held,
+        day=day_of(held.starts_at, held.ends_at, held.time_zone),
+        href=f"/r/{capability}",
+        release_href=f"/r/{capability}/release",
+        refusal=refusal,
+        **in_workspace_frame(asking, look),
+    )
+    return _private(answer)
+
+
+async def _read(asking: Asking, found: Registration) -> tuple[Pass, Look]:
+    look = await workspaces.look_by_id(found.workspace_id)
+    async with scoped(asking.anyone(look.id), readonly=True):
+        return await pass_of(found.id), look
+
+
+async def _shown(
+    asking: Asking, found: Registration, href: str, *, is_own: bool
+) -> Response[Any]:
+    held, look = await _read(asking, found)
+    settings = asking.settings
+    code = code_of(held, tickets.keys_of(settings))
+    entry = entry_of(held, look, origin=settings.origin, mail_from=settings.mail_from)
+    may_release = (
+        is_own and held.status is not Status.CANCELLED and held.attended_at is None
+    ) and (held.cancelled_at is None and asking.now < held.ends_at)
+    answer = page(
+        asking,
+        "public/ticket.html",
+        held=held,
+        state=state_of(held),
+        day=day_of(held.starts_at, held.ends_at, held.time_zone),
+        typed=code.typed.replace("-", " "),
+        square=tickets.qr_svg(
+            code.url(settings.origin), title=_("Your code, to show at the entrance")
+        ),
+        google=calendars.google_link(entry),
+        outlook=calendars.outlook_link(entry),
+        calendar_href=f"{href}/calendar.ics" if is_own else None,
+        pdf_href=f"{href}/ticket.pdf",
+        release_href=f"{href}/release" if may_release else None,
+        **in_workspace_frame(asking, look),
+    )
+    return _private(answer)
+
+
+async def _pdf(
+    request: Request[Any, Any, Any], asking: Asking, found: Registration
+) -> Response[Any]:
+    held, look = await _read(asking, found)
+    if not held.has_ticket:
+        raise registrations.RegistrationClosed
+    content = await pdf_of(
+        held,
+        look,
+        request.app.state.pdf,
+        keys=tickets.keys_of(asking.settings),
+        origin=asking.settings.origin,
+        lang=asking.lang,
+    )
+    answer = Response[Any](content, media_type="application/pdf")
+    answer.headers["content-disposition"] = content_disposition(
+        _("ticket.pdf"), inline=True
+    )
+    return _private(answer)
+
+
+def _private(answer: Response[Any]) -> Response[Any]:
+    """An address that is a secret goes nowhere: no referrer, no index."""
+    answer.headers.update(PRIVATE)
+    return answer
+
+
+ROUTES = [ticket, ticket_file, place, place_file, calendar, ask_release, release]
