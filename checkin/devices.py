@@ -22,7 +22,7 @@ from server.audit import Actor, ActorKind
 from server.database import NOWHERE, Record, atomic, find, one, scoped, sql
 from server.errors import Conflict, Invalid, NotFound
 from server.i18n import LANGUAGES, lazy
-from server.workspaces import checksum, new_token
+from server.workspaces import Role, checksum, new_token
 
 TOKEN_PREFIX = "apero_dev_"  # noqa: S105 - published for secret scanners
 CODE_BYTES = 16
@@ -314,7 +314,7 @@ async def device_bearer(token: str, *, now: datetime) -> tuple[Actor, Station] |
         ActorKind.DEVICE,
         scope=frozenset({row["workspace_id"]}),
         id=row["id"],
-        role="device",
+        role=Role.DOOR.value,
     )
     async with scoped(actor):
         station = await _station(row["workspace_id"], row["id"], now)

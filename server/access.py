@@ -30,7 +30,9 @@ Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
 
 
 class NotFromOurPage(Forbidden):
-    message = lazy("This request did not come from our page. Open the page again and retry.")
+    message = lazy(
+        "This request did not come from our page. Open the page again and retry."
+    )
 
 
 # Guards
@@ -38,7 +40,7 @@ class NotFromOurPage(Forbidden):
 
 async def same_site(connection: AnyConnection, _: BaseRouteHandler) -> None:
     """An unsafe request comes from a page of ours and, signed in, carries its token."""
-    if connection.scope["method"] in SAFE:
+    if _method(connection) in SAFE:
         return
     asking = await asking_of(connection)
     headers = {name.lower(): value for name, value in connection.headers.items()}
@@ -50,10 +52,12 @@ async def same_site(connection: AnyConnection, _: BaseRouteHandler) -> None:
             raise NotFromOurPage
 
 
+def _method(connection: AnyConnection) -> str:
+    return str(connection.scope.get("method", "GET"))
+
+
 async def _typed_token(connection: AnyConnection) -> str:
-    form = await Request[Any, Any, Any](
-        connection.scope, receive=connection.receive
-    ).form()
+    form = await Request[Any, Any, Any](connection.scope, receive=connection.receive).form()
     value = form.get(TOKEN_FIELD, "")
     return value if isinstance(value, str) else ""
 
@@ -107,7 +111,7 @@ def by_token(roles: frozenset[Role], scope: str | None = None) -> Guard:
         if bearer is None:
             raise NotSignedIn
         actor, account_id = bearer
-        needed = scope or ("read" if connection.scope["method"] in SAFE else "write")
+        needed = scope or ("read" if _method(connection) in SAFE else "write")
         if Role(actor.role) not in roles or needed not in actor.scopes:
             raise Forbidden
         state = connection.scope["state"]

@@ -50,7 +50,9 @@ class Account(Row):
 
 
 class LinkUnusable(Conflict):
-    message = lazy("This link was used or is too old. Ask for a new one, it takes a minute.")
+    message = lazy(
+        "This link was used or is too old. Ask for a new one, it takes a minute."
+    )
 
 
 class CodeNeeded(Conflict):
@@ -108,7 +110,7 @@ def digest(secret: str) -> bytes:
 
 
 def is_good_password(password: str) -> bool:
-    return SHORTEST_PASSWORD <= len(password) <= 200
+    return SHORTEST_PASSWORD <= len(password) <= 200  # noqa: PLR2004
 
 
 class Hasher:
@@ -143,7 +145,7 @@ class Hasher:
 
 @atomic()
 async def account_for(
-    email: str, *, name: str = "", language: str = "fr", by: Actor, now: datetime
+    email: str, *, name: str = "", language: str = "fr", by: Actor, now: datetime  # noqa: ARG001
 ) -> UUID:
     """The account of this address, made on the first call."""
     row = await one(
@@ -249,7 +251,9 @@ async def _prove_browser(token: str, *, browser: str, figures: str, now: datetim
     if tried is None:
         raise LinkUnusable
     # The token salts the figures: who reads the table learns neither.
-    if not hmac.compare_digest(tried["code_hash"], digest(token + "".join(figures.split()))):
+    if not hmac.compare_digest(
+        tried["code_hash"], digest(token + "".join(figures.split()))
+    ):
         raise CodeNeeded
 
 
@@ -258,9 +262,12 @@ async def sign_in_with_password(
 ) -> str:
     """A new session for whoever knows both; the same refusal whatever is wrong."""
     await limits.spend("password", email, most=10, window=timedelta(minutes=15), now=now)
-    await limits.spend("password", by.address, most=50, window=timedelta(minutes=15), now=now)
+    await limits.spend(
+        "password", by.address, most=50, window=timedelta(minutes=15), now=now
+    )
     account = await one(
-        "SELECT id, password_hash FROM account WHERE email = $1 AND disabled_at IS NULL", email
+        "SELECT id, password_hash FROM account WHERE email = $1 AND disabled_at IS NULL",
+        email,
     )
     kept = account["password_hash"] if account else None
     if not await Hasher.matches(kept, password[:200]) or account is None:
@@ -276,7 +283,9 @@ async def set_password(
 ) -> None:
     """Set a password and end every other session of the account."""
     if not is_good_password(password):
-        raise Invalid(password=lazy("Twelve characters or more: four words make a good one."))
+        raise Invalid(
+            password=lazy("Twelve characters or more: four words make a good one.")
+        )
     hashed = await Hasher.hash(password)
     async with scoped(NOWHERE):
         await sql("UPDATE account SET password_hash = $2 WHERE id = $1", account_id, hashed)
@@ -415,5 +424,3 @@ async def live_sessions(account_id: UUID, *, now: datetime) -> list[LiveSession]
         now - IDLE_LIFE,
         into=LiveSession,
     )
-
-

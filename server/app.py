@@ -15,6 +15,7 @@ import uvicorn
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 
 from events.admission import letters
 from server import assets, errors, jobs, schema, telemetry
@@ -197,7 +198,7 @@ def make_app(
         exception_handlers={Refusal: refused, Exception: broken},
         lifespan=[lifespan(settings, addresses, does_jobs=does_jobs)] if addresses else [],
         openapi_config=OpenAPIConfig(
-            title="Apéro", version="1", path="/api/v1/schema", render_plugins=[]
+            title="Apéro", version="1", path="/api/v1/schema", render_plugins=[JsonRenderPlugin()]
         ),
         request_max_body_size=LARGEST_BODY,
         multipart_form_part_limit=100,

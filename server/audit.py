@@ -77,7 +77,7 @@ class Entry(msgspec.Struct):
 
     @property
     def sentence(self) -> str:
-        """What was done, in the reader's words; a verb without a sentence stays readable."""
+        """What was done, in the reader's words; a verb without a sentence stays readable."""  # noqa: E501
         known = SENTENCES.get(self.action)
         return str(known) if known else self.action.replace("_", " ").capitalize()
 
@@ -109,6 +109,7 @@ SENTENCES = {
     "declared_identity": lazy("Noted a name on a channel"),
     "ended_membership": lazy("Ended a role"),
     "ended_sponsor_contact": lazy("Ended the access of a sponsor’s contact"),
+    "ended_sponsorship": lazy("Took a sponsor off a meetup"),
     "fixed_lift_plan": lazy("Fixed how the effect of a meetup will be measured"),
     "imported_activity": lazy("Imported online activity"),
     "imported_attendance": lazy("Imported who came"),

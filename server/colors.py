@@ -56,11 +56,11 @@ def _linear(color: str) -> Triple:
 
 
 def _unbent(value: float) -> float:
-    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4  # noqa: PLR2004
 
 
 def _bent(value: float) -> float:
-    return value * 12.92 if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+    return value * 12.92 if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055  # noqa: PLR2004
 
 
 def _luminance(color: str) -> float:
@@ -111,7 +111,7 @@ def _hex(lab: Triple) -> str:
     """The nearest screen colour: chroma gives way, lightness and hue do not."""
     light, a, b = lab
     low, high = 0.0, 1.0
-    if all(-0.0005 <= channel <= 1.0005 for channel in _to_linear(lab)):
+    if all(-0.0005 <= channel <= 1.0005 for channel in _to_linear(lab)):  # noqa: PLR2004
         low = 1.0
     else:
         for _ in range(16):

@@ -21,7 +21,8 @@ from server.i18n import Lazy, lazy
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
-TOKEN_FIELD = "_csrf_token"  # the guard in `access` has compared it already
+# The guard in `access` has compared it already.
+TOKEN_FIELD = "_csrf_token"  # noqa: S105 - the name of a field
 LONGEST_LINE = 200
 LONGEST_TEXT = 5_000
 LONGEST_NUMBER = 20
@@ -70,7 +71,9 @@ class Tick(int):
 def clean(text: str) -> str:
     """The text without what cannot be seen, normalised."""
     text = text.encode("utf-8", "replace").decode()
-    return _UNWANTED.sub("", unicodedata.normalize("NFC", text.replace("\r\n", "\n"))).strip()
+    return _UNWANTED.sub(
+        "", unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    ).strip()
 
 
 def email(text: str) -> str:
@@ -80,13 +83,13 @@ def email(text: str) -> str:
         raise Invalid(email=lazy("This answer is missing."))
     if "@" not in address:
         raise Invalid(email=lazy("The address has no @."))
-    if len(address) > 254 or not _EMAIL.fullmatch(address):
+    if len(address) > 254 or not _EMAIL.fullmatch(address):  # noqa: PLR2004
         raise Invalid(email=lazy("The address is not complete: look after the @."))
     return address
 
 
 def read(shape: type[Shape], typed: Mapping[str, Any]) -> Shape:
-    """The typed values as `shape`. Raises Invalid with one sentence for each wrong field."""
+    """The typed values as `shape`. Raises Invalid with one sentence for each wrong field."""  # noqa: E501
     known = {one.encode_name: one for one in fields_of(shape)}
     wrong: dict[str, str | Lazy] = {
         name: lazy("This is not a question of ours.") for name in typed if name not in known
@@ -114,7 +117,7 @@ class _Wrong(Exception):
         self.message = message
 
 
-def _value(kind: Any, raw: Any) -> Any:  # noqa: ANN401, C901, PLR0911 - one line a kind
+def _value(kind: Any, raw: Any) -> Any:  # noqa: ANN401, C901 - one line a kind
     if isinstance(raw, dict):
         raise _Wrong(lazy("This answer cannot be read."))
     if get_origin(kind) in {Union, UnionType}:
@@ -147,7 +150,9 @@ def _text(kind: type[str], raw: object) -> str:
     longest = LONGEST_TEXT if kind is Prose else LONGEST_LINE
     text = clean(raw)
     if len(text) > longest:
-        raise _Wrong(lazy("This is too long: %(most)s characters at most.") % {"most": longest})
+        raise _Wrong(
+            lazy("This is too long: %(most)s characters at most.") % {"most": longest}
+        )
     if kind is Email:
         try:
             return email(text)

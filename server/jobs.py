@@ -26,6 +26,7 @@ from server.database import Address, connection, one, sql
 
 QUEUE_DDL = QueryBuilderEnvironment().build_install_query(create_schema=False)
 LONGEST_PAUSE = 10.0
+LONGEST_SLEEP = timedelta(seconds=2)
 MOST_ATTEMPTS = 6
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)
@@ -166,7 +167,7 @@ async def _work_once(address: Address, stop: asyncio.Event) -> None:
         waiter = asyncio.create_task(_shut(worker, stop))
         try:
             await worker.run(
-                dequeue_timeout=timedelta(seconds=5), shutdown_on_listener_failure=True
+                dequeue_timeout=LONGEST_SLEEP, shutdown_on_listener_failure=True
             )
         finally:
             waiter.cancel()

@@ -24,7 +24,7 @@ import aiosmtplib
 import css_inline
 import msgspec
 from piccolo.columns import JSONB, Integer, Text, Timestamptz
-from piccolo.columns import UUID as UuidColumn
+from piccolo.columns import UUID as UuidColumn  # noqa: N811
 
 from server import colors, jobs
 from server.clock import utc_now
@@ -105,7 +105,7 @@ _makers: dict[str, Maker] = {}
 
 
 def maker(name: str) -> Callable[[Maker], Maker]:
-    """Register what makes an enclosure from (workspace id, row id) when a letter is sent."""
+    """Register what makes an enclosure from (workspace id, row id) when a letter is sent."""  # noqa: E501
 
     def register(make: Maker) -> Maker:
         _makers[name] = make
@@ -119,12 +119,12 @@ def maker(name: str) -> Callable[[Maker], Maker]:
 
 def pause_before(attempt: int) -> timedelta:
     """How long to wait after so many refusals of the moment: doubling, then four hours."""
-    return min(FIRST_PAUSE * 2 ** min(attempt, 12), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * (1 << min(attempt, 12)), LONGEST_PAUSE)
 
 
 def is_final(code: int) -> bool:
     """Is this SMTP answer a refusal for good (RFC 5321, section 4.2.1)?"""
-    return 500 <= code < 600
+    return 500 <= code < 600  # noqa: PLR2004
 
 
 # Commands
@@ -196,7 +196,7 @@ async def _claimed(
     async with scoped(scope):
         taken = await one(
             "UPDATE letter SET claimed_at = $2 WHERE id = $1 AND sent_at IS NULL"
-            " AND failed_at IS NULL AND (claimed_at IS NULL OR claimed_at < $3) RETURNING id",
+            " AND failed_at IS NULL AND (claimed_at IS NULL OR claimed_at < $3) RETURNING id",  # noqa: E501
             letter_id,
             utc_now(),
             utc_now() - CLAIM_LIFE,
@@ -208,7 +208,7 @@ async def _claimed(
 
 
 class Postman:
-    """Sends letters over SMTP as the settings say; without SMTP they stay in the mailbox."""
+    """Sends letters over SMTP as the settings say; without SMTP they stay in the mailbox."""  # noqa: E501
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -231,6 +231,8 @@ class Postman:
         except aiosmtplib.SMTPResponseException as error:
             # Our name, our password, our sender: no fault of this letter, so not for good.
             await self._refused(letter, scope, 0, f"{error.code} {error.message}")
+        except (aiosmtplib.SMTPException, OSError) as error:
+            await self._refused(letter, scope, 0, type(error).__name__)
         except Exception as error:
             log.exception("letter.broken", extra={"letter": str(letter.id)})
             await self._refused(letter, scope, 0, type(error).__name__)
@@ -251,14 +253,17 @@ class Postman:
             hide,
         )
 
-    async def _refused(self, letter: Written, scope: frozenset[UUID], code: int, why: str) -> None:
+    async def _refused(
+        self, letter: Written, scope: frozenset[UUID], code: int, why: str
+    ) -> None:
         now = utc_now()
         final = is_final(code)
         given_up = final or now - letter.created_at > GIVE_UP
         async with scoped(scope):
             await sql(
                 "UPDATE letter SET attempts = attempts + 1, error = $2, claimed_at = NULL,"
-                " bounced_at = CASE WHEN $3 THEN $5 END, failed_at = CASE WHEN $4 THEN $5 END"
+                " bounced_at = CASE WHEN $3 THEN $5::timestamptz END,"
+                " failed_at = CASE WHEN $4 THEN $5::timestamptz END"
                 " WHERE id = $1",
                 letter.id,
                 f"{code} {why}".strip()[:300],
@@ -303,7 +308,7 @@ class Postman:
         starttls = True if wish == "always" or url.username else None
         if tls or wish == "never":
             starttls = False
-        context = ssl.create_default_context(cafile=(options.get("ca") or [None])[0])
+        context = ssl.create_default_context(cafile=(options.get("ca") or [""])[0] or None)
         await aiosmtplib.send(
             message,
             hostname=url.hostname or "localhost",
@@ -328,7 +333,9 @@ def _enclose(message: EmailMessage, enclosures: Sequence[Enclosure]) -> None:
     for one_ in enclosures:
         main, _, sub = one_.media_type.partition("/")
         if one_.cid and isinstance(html, EmailMessage):
-            html.add_related(one_.content, main, sub, cid=f"<{one_.cid}>", filename=one_.filename)
+            html.add_related(
+                one_.content, main, sub, cid=f"<{one_.cid}>", filename=one_.filename
+            )
         else:
             message.add_attachment(
                 one_.content,
@@ -353,7 +360,7 @@ async def note_bounce(report: bytes, *, now: datetime) -> bool:
 
 
 async def _mark_bounced(message_id: str, now: datetime) -> bool:
-    """The Message-ID carries the letter's key, so no scan and no other workspace is needed."""
+    """The Message-ID carries the letter's key, so no scan and no other workspace is needed."""  # noqa: E501
     try:
         letter_id = UUID(hex=message_id.strip("<> ").partition("@")[0])
     except ValueError:
@@ -387,8 +394,6 @@ _WRITTEN = (
     " body_text, body_html, makers::text, created_at, attempts, message_id, sent_at,"
     " bounced_at, failed_at, error FROM letter"
 )
-
-
 
 
 def _written(row: Any) -> Written:  # noqa: ANN401 - asyncpg's record

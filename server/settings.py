@@ -39,17 +39,17 @@ class Settings:
 
     environment: Environment = Environment.PRODUCTION
     data: Path = Path("data")
-    database_url: str | None = None
-    app_database_url: str | None = None
-    report_database_url: str | None = None
-    secret_key: bytes = b""
-    previous_secret_key: bytes | None = None
+    database_url: str | None = field(default=None, repr=False)
+    app_database_url: str | None = field(default=None, repr=False)
+    report_database_url: str | None = field(default=None, repr=False)
+    secret_key: bytes = field(default=b"", repr=False)
+    previous_secret_key: bytes | None = field(default=None, repr=False)
     origin: str = "http://127.0.0.1:8000"
     host: str = "127.0.0.1"
     port: int = 8000
     metrics_port: int = 0
     trusted_proxies: tuple[Any, ...] = ()  # networks; Litestar cannot read their union
-    smtp_url: str | None = None
+    smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "apero@localhost"
     pool_size: int = 10
     pdf_workers: int = 2
@@ -180,8 +180,8 @@ def check(settings: Settings) -> None:
     previous = settings.previous_secret_key
     if previous and _key_byte(previous) == _key_byte(settings.secret_key):
         problems.append(
-            "APERO_SECRET_KEY must be replaced by another one: tickets could not tell it from"
-            " APERO_PREVIOUS_SECRET_KEY."
+            "APERO_SECRET_KEY must be replaced by another one: tickets could not tell it"
+            " from APERO_PREVIOUS_SECRET_KEY."
         )
     if urlsplit(settings.origin).scheme not in {"http", "https"}:
         problems.append("APERO_ORIGIN must start with https:// (or http:// for a try-out).")

@@ -1,54 +1,114 @@
 """The site map: every address of the product, by audience, with its guard.
 
-Anything that is not listed here does not exist.
+Anything that is not listed here does not exist. One row is one audience: where, who, and
+the handlers its page modules offer it.
 """
 
+from collections.abc import Sequence
+from copy import copy
+from typing import NamedTuple
+
 from litestar import Router
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler, Guard
 
 from checkin.pages import facts, gates, scanner
-from events.pages import api_reports, home, portal, reports
+from events.pages import (
+    api_meetups,
+    api_people,
+    api_reports,
+    communities,
+    home,
+    imports,
+    people,
+    portal,
+    public,
+    registrations,
+    reports,
+    tickets,
+)
 from server import health
 from server.access import by_token, in_workspace, signed_in
 from server.pages import account, house, signing, workspace
 from server.settings import Settings
-from server.workspaces import DOOR_STAFF, OWNERS, Role, TEAM
+from server.workspaces import DOOR_STAFF, ORGANISERS, OWNERS, TEAM, Role
+
+SITE = "/"
+WORKSPACE = "/w/{slug:str}"
+PORTAL = "/portal/{slug:str}"
+API = "/api/v1"
 
 
-def routes(settings: Settings) -> list[ControllerRouterHandler]:
-    """Every route, grouped by who may ask."""
+class Audience(NamedTuple):
+    """Who may ask for what, under which prefix."""
+
+    prefix: str
+    guard: "Guard | None"
+    handlers: Sequence[HTTPRouteHandler]
+    tag: str = ""
+
+
+def audiences(settings: Settings) -> list[Audience]:
+    """The whole site, a row an audience."""
+    in_team, organising = in_workspace(TEAM), in_workspace(ORGANISERS)
     return [
         # Anybody
-        _pages("/", health.ROUTES),
-        _pages("/", house.PUBLIC),
-        _pages("/", house.MAILBOX if settings.has_mailbox else []),
-        _pages("/", signing.PUBLIC),
-        _pages("/w/{slug:str}", workspace.PUBLIC),
-        # The door: an empty shell for anybody, the rest for a paired device
-        _pages("/", scanner.PUBLIC),
-        Router("/api/v1", route_handlers=facts.PUBLIC, tags=["door"]),
-        Router("/api/v1", route_handlers=facts.DEVICES, guards=[facts.by_device], tags=["door"]),
+        Audience(SITE, None, health.ROUTES),
+        Audience(SITE, None, house.PUBLIC),
+        Audience(SITE, None, house.MAILBOX if settings.has_mailbox else []),
+        Audience(SITE, None, signing.PUBLIC),
+        Audience(WORKSPACE, None, workspace.PUBLIC),
+        # Whoever reads an agenda, registers, or holds a ticket
+        Audience(SITE, None, public.ROUTES),
+        Audience(SITE, None, tickets.ROUTES),
+        # The door: an empty shell for anybody, the rest for a paired phone
+        Audience(SITE, None, scanner.PUBLIC),
+        Audience(API, None, facts.PUBLIC, "door"),
+        Audience(API, facts.by_device, facts.DEVICES, "door"),
         # Whoever is signed in
-        _pages("/", account.SIGNED_IN, signed_in),
+        Audience(SITE, signed_in, account.SIGNED_IN),
         # A workspace's door staff
-        _pages("/w/{slug:str}", gates.DOOR_STAFF, in_workspace(DOOR_STAFF)),
-        # A workspace's team: its home and its reports
-        _pages("/w/{slug:str}", [*home.TEAM, *reports.TEAM], in_workspace(TEAM)),
-        Router(
-            "/api/v1",
-            route_handlers=api_reports.TEAM,
-            guards=[by_token(TEAM)],
-            tags=["reports"],
-        ),
-        # A sponsor's contacts
-        _pages("/portal/{slug:str}", portal.SPONSORS, in_workspace(frozenset({Role.SPONSOR}))),
-        # A workspace's owners
-        _pages("/w/{slug:str}", workspace.OWNERS, in_workspace(OWNERS)),
+        Audience(WORKSPACE, in_workspace(DOOR_STAFF), gates.DOOR_STAFF),
+        # A workspace's team reads
+        Audience(WORKSPACE, in_team, home.TEAM),
+        Audience(WORKSPACE, in_team, registrations.READS),
+        Audience(WORKSPACE, in_team, reports.TEAM),
+        Audience(WORKSPACE, in_team, people.TEAM),
+        Audience(WORKSPACE, in_team, communities.TEAM),
+        Audience(WORKSPACE, in_team, imports.TEAM),
+        # Its organisers act
+        Audience(WORKSPACE, organising, registrations.WRITES),
+        # Its owners settle
+        Audience(WORKSPACE, in_workspace(OWNERS), workspace.OWNERS),
+        # Its sponsors' contacts
+        Audience(PORTAL, in_workspace(frozenset({Role.SPONSOR})), portal.SPONSORS),
+        # Machines with a token
+        Audience(API, by_token(TEAM), api_meetups.READS, "meetups"),
+        Audience(API, by_token(ORGANISERS), api_meetups.WRITES, "meetups"),
+        Audience(API, by_token(TEAM), api_people.READS, "people"),
+        Audience(API, by_token(ORGANISERS), api_people.WRITES, "people"),
+        Audience(API, by_token(TEAM), api_reports.TEAM, "reports"),
     ]
 
 
-def _pages(prefix: str, handlers: list[ControllerRouterHandler], *guards: Guard) -> Router:
-    """Pages under one prefix with one guard; the API's description leaves them out."""
-    return Router(
-        prefix, route_handlers=handlers, guards=list(guards), include_in_schema=False
-    )
+def routes(settings: Settings) -> list[ControllerRouterHandler]:
+    """One router for each prefix; each handler carries its audience's guard.
+
+    Two audiences may share an address (the team reads it, organisers post to it), which a
+    router for each audience would not allow.
+    """
+    handlers: dict[str, list[ControllerRouterHandler]] = {}
+    for audience in audiences(settings):
+        for handler in audience.handlers:
+            handlers.setdefault(audience.prefix, []).append(_for(audience, handler))
+    return [Router(prefix, route_handlers=mine) for prefix, mine in handlers.items()]
+
+
+def _for(audience: Audience, handler: HTTPRouteHandler) -> HTTPRouteHandler:
+    """The handler with its audience's guard; only the API is described to machines."""
+    mine = copy(handler)
+    if audience.guard is not None:
+        mine.guards = [*(handler.guards or ()), audience.guard]
+    mine.tags = [audience.tag] if audience.tag else None
+    mine.include_in_schema = bool(audience.tag)
+    return mine

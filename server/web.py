@@ -11,7 +11,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
@@ -22,9 +22,8 @@ from uuid import UUID
 from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import Cookie, MutableScopeHeaders
 from litestar.response import Response
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Send
 
-from server import telemetry
 from server.accounts import SignedIn, signed_in
 from server.audit import Actor, ActorKind
 from server.clock import utc_now
@@ -48,7 +47,7 @@ A_YEAR = 365 * 24 * 3600
 
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self';"
-    " img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; media-src 'self' blob:;"
+    " img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; media-src 'self' blob:;"  # noqa: E501
     " form-action 'self' https://checkout.stripe.com; frame-ancestors 'none';"
     " base-uri 'none'; worker-src 'self'; manifest-src 'self'"
 )
@@ -142,7 +141,7 @@ def short_address(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return ""
-    prefix = 24 if parsed.version == 4 else 48
+    prefix = 24 if parsed.version == 4 else 48  # noqa: PLR2004
     return str(ip_network(f"{parsed}/{prefix}", strict=False).network_address)
 
 
@@ -154,7 +153,12 @@ def is_our_host(host: str, settings: Settings) -> bool:
         return False
     if name == (urlsplit(settings.origin).hostname or "").lower():
         return True
-    return not settings.is_production and name in {"127.0.0.1", "localhost", "::1", "testserver"}
+    return not settings.is_production and name in {
+        "127.0.0.1",
+        "localhost",
+        "::1",
+        "testserver",
+    }
 
 
 def is_same_site(headers: Mapping[str, str], settings: Settings) -> bool:
@@ -168,7 +172,10 @@ def is_same_site(headers: Mapping[str, str], settings: Settings) -> bool:
         host = urlsplit(origin).netloc.lower()
     except ValueError:
         return False
-    return host in {urlsplit(settings.origin).netloc.lower(), headers.get("host", "").lower()}
+    return host in {
+        urlsplit(settings.origin).netloc.lower(),
+        headers.get("host", "").lower(),
+    }
 
 
 def safe_next(path: str | None, otherwise: str = "/") -> str:
@@ -201,7 +208,7 @@ class Edge:
         self.app = app
         self.settings = settings
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -211,46 +218,37 @@ class Edge:
         }
         asking = self._asking(scope, headers)
         scope.setdefault("state", {})["asking"] = asking
-        started = time.perf_counter()
-        status = 0
-        is_head = scope["method"] == "HEAD"
-        if is_head:
+        leave = _Leaving(send, self._dress, asking, is_head=scope["method"] == "HEAD")
+        if leave.is_head:
             scope["method"] = "GET"  # routes answer GET; what HEAD must not see stays here
-
-        async def leave(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                self._dress(message, asking)
-            elif is_head:
-                message["body"] = b""
-            await send(message)
-
+        started = time.perf_counter()
         spoken_before = spoken.set(asking.lang)
         try:
-            if scope["path"] in PROBES or is_our_host(headers.get("host", ""), self.settings):
-                await self.app(scope, receive, leave)
-            else:
-                await _plain(leave, 400, "This address is not ours.\n")
-        except Exception:
-            log.exception("broken.edge", extra={"request": asking.request_id})
-            if status:
-                raise
-            await _plain(leave, 500, "Something broke on our side.\n")
+            await self._answer(scope, receive, leave, headers.get("host", ""))
         finally:
             spoken.reset(spoken_before)
-            seconds = time.perf_counter() - started
-            telemetry.answered(scope["method"], _route(scope), status, seconds)
             log.info(
                 "request",
                 extra={
                     "request": asking.request_id,
                     "method": scope["method"],
                     "route": _route(scope),
-                    "status": status,
-                    "ms": round(seconds * 1000, 1),
+                    "status": leave.status,
+                    "ms": round((time.perf_counter() - started) * 1000, 1),
                 },
             )
+
+    async def _answer(self, scope: Any, receive: Any, leave: "_Leaving", host: str) -> None:  # noqa: ANN401
+        if scope["path"] not in PROBES and not is_our_host(host, self.settings):
+            await _plain(leave, 400, "This address is not ours.\n")
+            return
+        try:
+            await self.app(scope, receive, leave)
+        except Exception:
+            log.exception("broken.edge", extra={"request": leave.asking.request_id})
+            if leave.status:
+                raise
+            await _plain(leave, 500, "Something broke on our side.\n")
 
     def _asking(self, scope: Any, headers: Mapping[str, str]) -> Asking:  # noqa: ANN401
         peer = (scope.get("client") or ("127.0.0.1", 0))[0]
@@ -282,6 +280,32 @@ class Edge:
                 f"{LANGUAGE_COOKIE}={_asked_language(asking.query)}; Path=/;"
                 f" Max-Age={A_YEAR}; SameSite=Lax; HttpOnly",
             )
+
+
+class _Leaving:
+    """The way out of one answer: dressed at its start, without a body for HEAD."""
+
+    def __init__(
+        self,
+        send: Send,
+        dress: Callable[[Any, Asking], None],
+        asking: Asking,
+        *,
+        is_head: bool,
+    ) -> None:
+        self.send = send
+        self.dress = dress
+        self.asking = asking
+        self.is_head = is_head
+        self.status = 0
+
+    async def __call__(self, message: Any) -> None:  # noqa: ANN401
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.dress(message, self.asking)
+        elif self.is_head:
+            message["body"] = b""
+        await self.send(message)
 
 
 def _route(scope: Any) -> str:  # noqa: ANN401
@@ -343,7 +367,9 @@ def _has_chosen(asking: Asking) -> bool:
 # The way out
 
 
-def page(asking: Asking, template: str, /, *, status: int = 200, **context: Any) -> Response[str]:  # noqa: ANN401
+def page(
+    asking: Asking, template: str, /, *, status: int = 200, **context: Any  # noqa: ANN401
+) -> Response[str]:
     """A page of ours, in the reader's language."""
     said, gone = _said(asking)
     shown = {
@@ -426,9 +452,7 @@ def _nav(asking: Asking, slug: str) -> list[dict[str, object]]:
 
 def _lang_links(asking: Asking) -> list[tuple[str, str, str]]:
     kept = [
-        part
-        for part in asking.query.split("&")
-        if part and not part.startswith("lang=")
+        part for part in asking.query.split("&") if part and not part.startswith("lang=")
     ]
     return [
         # Without a path: the page's own address, which may look like another site's.
@@ -467,7 +491,9 @@ def _sealed(settings: Settings, value: dict[str, str]) -> str:
 
 
 def _seal(settings: Settings, body: str) -> str:
-    return hmac.digest(settings.secret_key, b"apero said v1 " + body.encode(), "sha256").hex()
+    return hmac.digest(
+        settings.secret_key, b"apero said v1 " + body.encode(), "sha256"
+    ).hex()
 
 
 def _said(asking: Asking) -> tuple[dict[str, str] | None, list[Cookie]]:
@@ -479,7 +505,9 @@ def _said(asking: Asking) -> tuple[dict[str, str] | None, list[Cookie]]:
     body, _, seal = cookie.partition(".")
     if not hmac.compare_digest(seal.encode(), _seal(asking.settings, body).encode()):
         return None, gone
-    said: dict[str, str] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    said: dict[str, str] = json.loads(
+        base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+    )
     return said, gone
 
 
@@ -494,10 +522,13 @@ async def typed(request: Request[Any, Any, Any]) -> dict[str, Any]:
             raise Invalid(body=lazy("Send a JSON object."))
         return body
     form = await request.form()
-    return {name: values[0] if len(values) == 1 else values for name, values in form.dict().items()}
+    return {
+        name: values[0] if len(values) == 1 else values
+        for name, values in form.dict().items()
+    }
 
 
-def in_workspace_frame(asking: Asking, workspace: Look) -> dict[str, Any]:
+def in_workspace_frame(asking: Asking, workspace: Look) -> dict[str, Any]:  # noqa: ARG001
     """What a public page of this workspace shows around its content."""
     return {
         "workspace": workspace,

@@ -15,8 +15,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from piccolo.columns import UUID as UuidColumn  # noqa: N811
 from piccolo.columns import Array, Bytea, Integer, Text, Timestamptz
-from piccolo.columns import UUID as UuidColumn
 
 from server import accounts, audit, mail
 from server.accounts import digest
@@ -193,7 +193,13 @@ def _checked_color(color: str) -> str:
 
 @atomic()
 async def make_workspace(
-    name: str, *, language: str, time_zone: str, color: str = "#b84a2b", by: Actor, now: datetime
+    name: str,
+    *,
+    language: str,
+    time_zone: str,
+    color: str = "#b84a2b",
+    by: Actor,
+    now: datetime,
 ) -> Look:
     """Open a workspace; whoever opens it is its owner."""
     slug = slug_of(name)
@@ -210,7 +216,7 @@ async def make_workspace(
     async with scoped(frozenset({id_})):
         row = await one(
             "INSERT INTO workspace (id, slug, name, color, language, time_zone, created_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING RETURNING id",
+            " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING RETURNING id",  # noqa: E501
             id_,
             slug,
             name,
@@ -457,7 +463,7 @@ async def _still_covered(actor: Actor, row: Mapping[str, Any], *, now: datetime)
             return False
         if row["last_used_at"] is None or now - row["last_used_at"] > USED_EVERY:
             await sql(
-                "UPDATE api_token SET last_used_at = $2 WHERE workspace_id = $3 AND id = $1",
+                "UPDATE api_token SET last_used_at = $2 WHERE workspace_id = $3 AND id = $1",  # noqa: E501
                 row["id"],
                 now,
                 row["workspace_id"],
@@ -482,5 +488,3 @@ async def tokens() -> list[TokenLine]:
         " FROM api_token WHERE revoked_at IS NULL ORDER BY id DESC LIMIT 200",
         into=TokenLine,
     )
-
-

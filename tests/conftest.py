@@ -150,4 +150,3 @@ async def browser(app: object) -> AsyncIterator[httpx.AsyncClient]:
 async def cast() -> SimpleNamespace:
     """Ana, Bilal, Chloé, Dov and Eiko, their workspaces and their meetup."""
     return await world.cast()
-

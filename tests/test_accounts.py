@@ -53,14 +53,20 @@ def holding(**cookies):
 
 async def test_the_browser_that_asked_signs_in_with_one_press(browser, cast):
     _, kept, _, token = await ask(browser)
-    shown = await browser.get(f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept}))
+    shown = await browser.get(
+        f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert 'name="figures"' not in shown.text
-    done = await browser.post(f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept}))
+    done = await browser.post(
+        f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert (done.status_code, done.headers["location"]) == (303, "/")
     cookie = cookies_of(done)[SESSION_COOKIE]
     assert all(part in cookie for part in ("Secure", "HttpOnly", "SameSite=lax", "Path=/"))
     assert "Domain" not in cookie
-    page = await browser.get("/account", headers=holding(**{SESSION_COOKIE: session_of(done)}))
+    page = await browser.get(
+        "/account", headers=holding(**{SESSION_COOKIE: session_of(done)})
+    )
     assert "ana@orbelune.example" in page.text
 
 
@@ -70,9 +76,13 @@ async def test_a_link_is_not_consumed_by_looking_at_it(browser, cast):
         assert (await browser.get(f"/sign-in/{token}")).status_code == 200
         head = await browser.head(f"/sign-in/{token}")
         assert (head.status_code, head.content) == (200, b"")
-    done = await browser.post(f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept}))
+    done = await browser.post(
+        f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert done.status_code == 303
-    again = await browser.post(f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept}))
+    again = await browser.post(
+        f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert again.status_code == 410
     assert SESSION_COOKIE not in cookies_of(again)
 
@@ -115,7 +125,9 @@ async def test_figures_may_be_tried_five_times(browser, cast):
         f"/sign-in/{token}", data={"figures": figures}, headers=holding()
     )
     assert right.status_code == 410
-    asker = await browser.post(f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept}))
+    asker = await browser.post(
+        f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert asker.status_code == 303
 
 
@@ -135,7 +147,9 @@ async def test_two_links_asked_for_in_a_row_both_work(browser, cast):
         headers=holding(**{BROWSER_COOKIE: kept}),
     )
     assert kept in cookies_of(again)[BROWSER_COOKIE]
-    done = await browser.post(f"/sign-in/{first}", headers=holding(**{BROWSER_COOKIE: kept}))
+    done = await browser.post(
+        f"/sign-in/{first}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert done.status_code == 303
 
 
@@ -188,7 +202,11 @@ async def test_a_wrong_password_says_nothing_of_the_address(browser, cast):
     )
     answers = [
         await browser.post("/sign-in/password", data={"email": email, "password": "x" * 12})
-        for email in ("ana@orbelune.example", "nul@orbelune.example", "bilal@orbelune.example")
+        for email in (
+            "ana@orbelune.example",
+            "nul@orbelune.example",
+            "bilal@orbelune.example",
+        )
     ]
     assert [answer.status_code for answer in answers] == [401] * 3
     texts = {re.sub(r'value="\w+@[\w.]+"|[0-9a-f]{32}', "", one_.text) for one_ in answers}
@@ -222,7 +240,10 @@ async def test_hashing_leaves_the_loop_free():
 
 
 async def test_a_new_password_ends_the_other_sessions(app, cast):
-    async with world.browsing(app, cast.ana) as here, world.browsing(app, cast.ana) as there:
+    async with (
+        world.browsing(app, cast.ana) as here,
+        world.browsing(app, cast.ana) as there,
+    ):
         short = await here.post("/account/password", data={"password": "trop court"})
         assert short.status_code == 422
         done = await here.post(
@@ -239,7 +260,9 @@ async def test_a_session_ends_when_idle_and_at_the_end_of_the_day(app, cast):
 
         async def at(**later):
             moment = (start + timedelta(**later)).isoformat()
-            return (await client.get("/account", headers={CLOCK_HEADER: moment})).status_code
+            return (
+                await client.get("/account", headers={CLOCK_HEADER: moment})
+            ).status_code
 
         assert await at(hours=7, minutes=50) == 200
         assert await at(hours=15) == 200
@@ -284,14 +307,18 @@ async def test_a_disabled_account_is_out_at_once_and_stays_out(app, browser, cas
     async with world.browsing(app, cast.ana) as client:
         await sql("UPDATE account SET disabled_at = now() WHERE id = $1", cast.ana)
         assert (await client.get("/account")).status_code == 303
-    done = await browser.post(f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept}))
+    done = await browser.post(
+        f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert done.status_code == 410
 
 
 @pytest.mark.parametrize("path", OPEN_REDIRECTS)
 async def test_signing_in_never_leads_to_another_site(browser, cast, path):
     _, kept, _, token = await ask(browser, next=path)
-    done = await browser.post(f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept}))
+    done = await browser.post(
+        f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert (done.status_code, done.headers["location"]) == (303, "/")
 
 
@@ -303,7 +330,9 @@ async def test_signing_in_leads_where_one_was_going(browser, cast):
     found = re.search(r'name="next" value="([^"]*)"', page.text)[1].replace("&amp;", "&")
     assert found == "/w/orbelune/audit?before=abc&lang=fr"
     _, kept, _, token = await ask(browser, next=found)
-    done = await browser.post(f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept}))
+    done = await browser.post(
+        f"/sign-in/{token}", headers=holding(**{BROWSER_COOKIE: kept})
+    )
     assert done.headers["location"] == found
 
 

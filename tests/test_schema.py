@@ -71,6 +71,7 @@ MORE_POLICIES = {
     ("letter", "of_nobody"),
     ("membership", "of_account"),
     ("registration", "of_holder"),
+    ("replaced_code", "of_holder"),
 }
 
 THE_POLICY = ("of_workspace", b"*", "(workspace_id = ANY (apero_scope()))", None)
@@ -86,7 +87,8 @@ WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
 
 POLICIES = """
 SELECT c.relname AS source, p.polname AS name, p.polcmd AS command,
-  pg_get_expr(p.polqual, p.polrelid) AS seen, pg_get_expr(p.polwithcheck, p.polrelid) AS written
+  pg_get_expr(p.polqual, p.polrelid) AS seen,
+  pg_get_expr(p.polwithcheck, p.polrelid) AS written
 FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
 """
 
@@ -151,7 +153,7 @@ async def unwalled(session: asyncpg.Connection) -> list[str]:
 
 
 async def loose(session: asyncpg.Connection) -> list[str]:
-    """Name the references that could cross a wall, are slow to check, or take rows along."""
+    """Name the references that cross a wall, are slow to check, or take rows along."""
     walled = {row["name"] for row in await session.fetch(TABLES)}
     found = []
     for one in await session.fetch(REFERENCES):
@@ -251,7 +253,10 @@ async def test_nothing_steps_around_the_walls(owner):
     assert (
         await owner.fetch("SELECT viewname FROM pg_views WHERE schemaname = 'public'") == []
     )
-    trusted = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+    trusted = (
+        "SELECT proname FROM pg_proc"
+        " WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+    )
     assert await owner.fetch(trusted) == []
 
 
@@ -319,8 +324,9 @@ async def row_of(
 async def without_checks(session: asyncpg.Connection) -> None:
     """Drop what a made-up row would break; the walls stay."""
     rows = await session.fetch(
-        "SELECT conrelid::regclass AS source, quote_ident(conname) AS name FROM pg_constraint"
-        " WHERE contype IN ('c', 'f') AND connamespace = 'public'::regnamespace"
+        "SELECT conrelid::regclass AS source, quote_ident(conname) AS name"
+        " FROM pg_constraint WHERE contype IN ('c', 'f')"
+        " AND connamespace = 'public'::regnamespace"
     )
     for row in rows:
         await session.execute(f"ALTER TABLE {row['source']} DROP CONSTRAINT {row['name']}")
@@ -522,7 +528,8 @@ async def test_a_newer_schema_is_refused(settings, admin):
     await DB.close()
     session = await asyncpg.connect(**found.owner.arguments())
     await session.execute(
-        "INSERT INTO migration (name, app_name, ran_on) VALUES ('2999-01-01', 'apero', now())"
+        "INSERT INTO migration (name, app_name, ran_on)"
+        " VALUES ('2999-01-01', 'apero', now())"
     )
     await session.close()
     with pytest.raises(SchemaTooNew, match=r"later release of Apéro \(2999-01-01\)"):

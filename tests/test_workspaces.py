@@ -8,13 +8,12 @@ import pytest
 from litestar import Router, get, post
 from litestar.di import NamedDependency
 
-from server import audit, sitemap, workspaces
+from server import sitemap, workspaces
 from server.access import by_token
 from server.accounts import digest
-from server.audit import Actor, ActorKind, system
+from server.audit import Actor, system
 from server.database import one, scoped, sql
-from server.errors import Conflict, Forbidden, Invalid, NotFound
-from server.web import Edge
+from server.errors import Invalid, NotFound
 from server.workspaces import DOOR_STAFF, ORGANISERS, LastOwner, Role
 from tests import world
 
@@ -48,9 +47,17 @@ async def machines(settings, pool):
     def routes(given):
         return [
             *before(given),
-            Router("/api/v1/staff", route_handlers=[probe, change], guards=[by_token(DOOR_STAFF)]),
+            Router(
+                "/api/v1/staff",
+                route_handlers=[probe, change],
+                guards=[by_token(DOOR_STAFF)],
+            ),
             Router("/api/v1/few", route_handlers=[probe], guards=[by_token(ORGANISERS)]),
-            Router("/api/v1/gate", route_handlers=[probe], guards=[by_token(DOOR_STAFF, "door")]),
+            Router(
+                "/api/v1/gate",
+                route_handlers=[probe],
+                guards=[by_token(DOOR_STAFF, "door")],
+            ),
         ]
 
     from server import app as composing
@@ -64,7 +71,12 @@ async def machines(settings, pool):
 
 async def a_token(cast, role=Role.MANAGER, scopes=("read",)):
     return await workspaces.issue_token(
-        "Sonde", role, list(scopes), account_id=cast.ana, by=cast.as_ana, now=datetime.now(UTC)
+        "Sonde",
+        role,
+        list(scopes),
+        account_id=cast.ana,
+        by=cast.as_ana,
+        now=datetime.now(UTC),
     )
 
 
@@ -147,7 +159,12 @@ async def test_a_first_workspace_is_opened_in_one_form(app, cast):
     ],
 )
 async def test_a_workspace_that_makes_no_sense_is_refused_in_words(app, cast, wrong):
-    typed = {"name": "Neuf", "language": "fr", "time_zone": "Europe/Paris", "color": "#000000"}
+    typed = {
+        "name": "Neuf",
+        "language": "fr",
+        "time_zone": "Europe/Paris",
+        "color": "#000000",
+    }
     async with world.browsing(app, cast.eiko) as eiko:
         answer = await eiko.post("/new", data=typed | wrong)
     assert answer.status_code == 422
@@ -209,7 +226,9 @@ async def test_an_invitation_gives_a_role_and_writes_a_letter(app, cast):
         typed = {"email": "eiko@sabline.example", "role": "manager"}
         for _ in range(2):
             assert (await ana.post("/w/orbelune/team", data=typed)).status_code == 303
-        assert (await ana.post("/w/orbelune/team", data=typed | {"role": "king"})).status_code == 422
+        assert (
+            await ana.post("/w/orbelune/team", data=typed | {"role": "king"})
+        ).status_code == 422
         sponsor = await ana.post("/w/orbelune/team", data=typed | {"role": "sponsor"})
         assert sponsor.status_code == 422
     (letter,) = await world.letters_to("eiko@sabline.example")
@@ -229,7 +248,9 @@ async def test_a_role_that_ended_ends_at_the_next_request(app, cast):
             by=cast.as_ana,
             now=world.NOW,
         )
-        seat = next(one_ for one_ in await workspaces.team() if one_.account_id == cast.eiko)
+        seat = next(
+            one_ for one_ in await workspaces.team() if one_.account_id == cast.eiko
+        )
     async with world.browsing(app, cast.eiko) as eiko, world.browsing(app, cast.ana) as ana:
         assert (await eiko.get("/w/orbelune/team")).status_code == 200
         assert (await ana.post(f"/w/orbelune/team/{seat.id}/end")).status_code == 303
@@ -310,16 +331,18 @@ async def test_a_token_does_no_more_than_its_account_may_do_now(machines, cast):
     token = await a_token(cast, Role.MANAGER)
     assert (await calling(machines, token)).status_code == 200
     async with scoped(cast.as_ana):
-        await sql("UPDATE membership SET role = 'moderator' WHERE account_id = $1", cast.ana)
+        await sql(
+            "UPDATE membership SET role = 'moderator' WHERE account_id = $1", cast.ana
+        )
     assert (await calling(machines, token)).status_code == 401
     async with scoped(cast.as_ana):
         await sql("UPDATE membership SET ended_at = now() WHERE account_id = $1", cast.ana)
     assert (await calling(machines, token)).status_code == 401
 
 
-
-
-async def test_a_disabled_account_and_a_shut_workspace_take_their_tokens_along(machines, cast):
+async def test_a_disabled_account_and_a_shut_workspace_take_their_tokens_along(
+    machines, cast
+):
     token = await a_token(cast)
     await sql("UPDATE workspace SET archived_at = now() WHERE id = $1", cast.orbelune.id)
     assert (await calling(machines, token)).status_code == 401
@@ -392,5 +415,3 @@ def test_a_checksum_tells_a_mistyped_token():
 )
 def test_a_name_makes_an_address(name, slug):
     assert workspaces.slug_of(name) == slug
-
-

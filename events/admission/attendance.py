@@ -96,7 +96,8 @@ async def import_attendance(
     ]
     await many(
         "UPDATE registration SET status = $3, wait_no = NULL, is_drawn ="
-        " coalesce($4, is_drawn), attended_at = coalesce(attended_at, $5) WHERE workspace_id = $1 AND id = $2",
+        " coalesce($4, is_drawn), attended_at = coalesce(attended_at, $5)"
+        " WHERE workspace_id = $1 AND id = $2",
         moved,
     )
     await _recount(meetup.id)
@@ -116,7 +117,7 @@ def _past_rows(
     meetup: Meetup, rows: Sequence[Past], hashes: set[bytes], keys: Keys, now: datetime
 ) -> list[tuple[object, ...]]:
     """The rows to write, each with a code that nobody else has in this meetup."""
-    made = []
+    made: list[tuple[object, ...]] = []
     for past in rows:
         id_ = uuid7()
         for rotation in count():
@@ -142,17 +143,11 @@ def _past_rows(
     return made
 
 
-INSERT = (
-    "INSERT INTO registration (workspace_id, meetup_id, id, member_id, status, is_drawn, source,"
-    " rotation, code_hash, typed_hash, capability_hash, registered_at, attended_at, cancelled_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-)
-
-
 _INSERT = (
     "INSERT INTO registration (workspace_id, meetup_id, id, member_id, status, is_drawn,"
     " source, rotation, code_hash, typed_hash, capability_hash, registered_at, attended_at,"
-    " cancelled_at) VALUES ($1, $2, $3, $4, $5, $6, 'import', $7, $8, $9, $10, $11, $12, $13)"
+    " cancelled_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, 'import', $7, $8, $9, $10, $11, $12, $13)"
 )
 
 

@@ -22,7 +22,6 @@ from events.admission.passes import (
     passes,
 )
 from events.admission.passes import pdf_of as ticket_pdf
-from events.admission.places import Status
 from events.admission.tickets import Keys, keys_of
 from events.planning.meetups import Meetup
 from server import jobs, mail

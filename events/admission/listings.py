@@ -67,7 +67,17 @@ _WHICH = {
     ),
     Shown.WALK_IN: "r.status = 'confirmed' AND r.source = 'walk_in'",
 }
-_FROM = "FROM registration r JOIN meetup m ON m.workspace_id = r.workspace_id AND m.id = r.meetup_id"
+_FROM = (
+    "FROM registration r"
+    " JOIN meetup m ON m.workspace_id = r.workspace_id AND m.id = r.meetup_id"
+)
+_LINE = (
+    "SELECT r.id, r.member_id, b.name, b.email, r.status, r.wait_no, CASE WHEN r.wait_no IS"
+    " NOT NULL THEN (SELECT count(*) FROM registration w WHERE w.workspace_id ="
+    " r.workspace_id AND w.meetup_id = r.meetup_id AND w.wait_no <= r.wait_no) END AS rank,"
+    f" r.source, r.registered_at, r.attended_at, {_WHICH[Shown.NO_SHOW]} AS is_no_show"
+    f" {_FROM} JOIN member b ON b.workspace_id = r.workspace_id AND b.id = r.member_id"
+)
 _COUNTED = (
     (Shown.CONFIRMED, "registered"),
     *((one_, one_.value) for one_ in Shown if one_ is not Shown.CONFIRMED),
@@ -103,12 +113,7 @@ async def listing(
     """
     pattern = re.sub(r"([\\%_])", r"\\\1", search.strip())
     return await sql(
-        "SELECT r.id, r.member_id, b.name, b.email, r.status, r.wait_no, CASE WHEN r.wait_no"
-        " IS NOT NULL THEN (SELECT count(*) FROM registration w WHERE w.workspace_id ="
-        " r.workspace_id AND w.meetup_id = r.meetup_id AND w.wait_no <= r.wait_no) END AS rank,"
-        f" r.source, r.registered_at, r.attended_at, {_WHICH[Shown.NO_SHOW]} AS is_no_show"
-        f" {_FROM} JOIN member b ON b.workspace_id = r.workspace_id AND b.id = r.member_id"
-        " WHERE r.workspace_id = ANY (apero_scope()) AND r.meetup_id = $1"
+        f"{_LINE} WHERE r.workspace_id = ANY (apero_scope()) AND r.meetup_id = $1"
         f" AND {_WHICH[status] if status else 'true'}"
         " AND ($2 = '' OR apero_plain(b.name) LIKE '%' || apero_plain($2) || '%'"
         " OR b.email LIKE '%' || lower($2) || '%')"

@@ -169,9 +169,10 @@ async def pdf_of(
 async def passes(ids: list[UUID]) -> list[Pass]:
     """These registrations with all that a ticket says, in order of arrival."""
     return await sql(
-        "SELECT r.id, r.workspace_id, r.meetup_id, r.status, CASE WHEN r.wait_no IS NOT NULL"
-        " THEN (SELECT count(*) FROM registration w WHERE w.workspace_id = r.workspace_id"
-        " AND w.meetup_id = r.meetup_id AND w.wait_no <= r.wait_no) END AS rank, r.rotation,"
+        "SELECT r.id, r.workspace_id, r.meetup_id, r.status, r.rotation,"
+        " CASE WHEN r.wait_no IS NOT NULL THEN (SELECT count(*) FROM registration w"
+        " WHERE w.workspace_id = r.workspace_id AND w.meetup_id = r.meetup_id"
+        " AND w.wait_no <= r.wait_no) END AS rank,"
         " r.language, r.source, r.registered_at, r.attended_at, b.name, b.email, m.slug,"
         " m.title, m.description, m.number, m.key_id, m.starts_at, m.ends_at, m.time_zone,"
         " m.admission, m.representative, m.sequence, m.updated_at, m.cancelled_at,"

@@ -197,14 +197,17 @@ async def by_code(
 
     Raises CodeReplaced for a code that a newer one replaced, NotFound for any other.
     """
+    wanted = Registration.objects()
     if isinstance(scanned, Typed):
         if meetup is None or keys is None:
             raise NotFound
         hashed = tickets.typed_hash(keys.at(meetup.key_id), meetup.id, scanned.code)
-        asked = (Registration.meetup_id == meetup.id) & (Registration.typed_hash == hashed)
+        wanted = wanted.where(
+            Registration.meetup_id == meetup.id, Registration.typed_hash == hashed
+        )
     else:
-        asked = Registration.code_hash == scanned.hash
-    found = await Registration.objects().where(asked).first()
+        wanted = wanted.where(Registration.code_hash == scanned.hash)
+    found = await wanted.first()
     if found is not None:
         return found
     if not isinstance(scanned, Typed) and await ReplacedCode.exists().where(

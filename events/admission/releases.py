@@ -100,7 +100,13 @@ async def promote(meetup: Meetup, post: Post, *, by: Actor) -> list[UUID]:
 
 @atomic()
 async def admit(
-    registration_id: UUID, *, origin: str, workspace: Look, keys: Keys, by: Actor, now: datetime
+    registration_id: UUID,
+    *,
+    origin: str,
+    workspace: Look,
+    keys: Keys,
+    by: Actor,
+    now: datetime,
 ) -> None:
     """Give a free place to somebody who waits, whatever her number; twice is once."""
     found = await find(Registration, registration_id)
@@ -162,7 +168,7 @@ async def change_meetup(
     by: Actor,
     now: datetime,
 ) -> None:
-    """Change a meetup; when its time or place moves, everybody who holds a place is told."""
+    """Change a meetup; when its time or place moves, everybody registered is told."""
     await hold(meetup.id)
     before = await find(Meetup, meetup.id)
     await meetups.change(meetup, wanted, by=by, now=now)

@@ -8,7 +8,7 @@ never is, or every meetup would raise engagement by construction.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -39,6 +39,8 @@ QUALIFIED = frozenset(
 )
 AT_ONCE = 5_000
 LONGEST_ID = 200
+A_DAY = timedelta(days=1)
+FIRST_YEAR = 1970
 
 
 class Activity(Record):
@@ -90,6 +92,11 @@ class Recorded(msgspec.Struct):
 def is_qualified(kind: str) -> bool:
     """Is an act of this kind something its author made?"""
     return kind in QUALIFIED
+
+
+def is_plausible(at: datetime, now: datetime) -> bool:
+    """May an act be of this moment? A clock is a day wrong at most; 1970 is the start."""
+    return at <= now + A_DAY and at.year >= FIRST_YEAR
 
 
 def row_key(handle: str, kind: str, at: datetime, nth: int) -> str:

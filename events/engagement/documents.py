@@ -14,7 +14,7 @@ from events.engagement import pictures, reports
 from events.engagement.effects import Lift
 from events.engagement.lift import Audience
 from events.engagement.reports import MeetupReport, SeriesReport
-from events.engagement.sentences import evidence, said, shown
+from events.engagement.sentences import evidence, lead, said, shown
 from events.planning import meetups, series
 from server import workspaces
 from server.assets import asset_bytes
@@ -56,6 +56,7 @@ class Question(msgspec.Struct, frozen=True):
     """What a page says of an effect."""
 
     meetups: int
+    lead: str
     told: list[Told]
     evidence: list[str]
 
@@ -82,7 +83,7 @@ def question(
         words = said(lift, finding, audience)
         picture = pictures.interval(lift, finding, palette)
         told.append(Told(finding.outcome.value, words.headline, words.text, picture))
-    return Question(lift.meetups, told, evidence(lift))
+    return Question(lift.meetups, lead(lift), told, evidence(lift))
 
 
 def meetup_context(report: MeetupReport, palette: Palette) -> dict[str, Any]:

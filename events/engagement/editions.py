@@ -174,7 +174,8 @@ def _coarse(finding: Finding) -> Finding:
 
 def sealed(content: Content) -> tuple[str, bytes]:
     """The content as it is kept, and its fingerprint: the same on any machine."""
-    plain = msgspec.json.decode(msgspec.json.encode(content))
+    known = msgspec.json.decode(msgspec.json.encode(content), type=Content)
+    plain = msgspec.json.decode(msgspec.json.encode(known))
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text, hashlib.sha256(text.encode()).digest()
 

@@ -24,6 +24,10 @@ from server.i18n import zone
 
 BIN = timedelta(minutes=10)
 LONGEST_CURVE = timedelta(hours=24)
+COLUMNS = (
+    *("section", "key", "label", "value", "unit"),
+    *("state", "n", "note", "definition"),
+)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -358,14 +362,13 @@ def as_csv(report: MeetupReport | SeriesReport) -> bytes:
     """The report for a spreadsheet: a missing value is empty and its state says so."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\r\n")
-    table.writerow(
-        ["section", "key", "label", "value", "unit", "state", "n", "note", "definition"]
-    )
+    table.writerow(COLUMNS)
     rows = (
         _meetup_rows(report) if isinstance(report, MeetupReport) else _series_rows(report)
     )
     for row in rows:
-        table.writerow([_cell(value) for value in row])
+        filled = (*row, *[""] * (len(COLUMNS) - len(row)))
+        table.writerow([_cell(value) for value in filled])
     return b"\xef\xbb\xbf" + out.getvalue().encode()
 
 

@@ -119,6 +119,20 @@ HEADLINES = {
 }
 
 
+LEADS = {
+    Reading.RISE: lazy("Coming goes with more activity online."),
+    Reading.FALL: lazy("Coming goes with less activity online."),
+    Reading.NOT_SHOWN: lazy("On online activity, we cannot conclude."),
+    Reading.TOO_FEW: lazy("On online activity, there is not enough data."),
+    Reading.PROVISIONAL: lazy("On online activity, it is too early to say."),
+}
+
+
+def lead(lift: Lift) -> str:
+    """The effect in one sentence, for the head of a report."""
+    return str(LEADS[lift.findings[0].reading])
+
+
 def _too_early(lift: Lift) -> tuple[str, str]:
     on = short_date(lift.settles_on)
     reasons: dict[str, Callable[[], str]] = {

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
@@ -17,9 +18,10 @@ from events.admission import calendars, registrations, tickets
 from events.admission.passes import day_of
 from events.admission.registrations import Linking, Source
 from events.people import channels
-from events.planning import meetups, series, venues
+from events.planning import meetups, venues
 from events.planning.meetups import Line as MeetupLine
 from events.planning.meetups import Meetup, Stage
+from events.planning.series import Series
 from events.planning.venues import Place
 from server import limits, workspaces
 from server.database import find, scoped
@@ -209,7 +211,9 @@ async def register(
                 now=now,
             )
         except Conflict as no:
-            return await _meetup_page(asking, look, meetup, now, (409, {"": str(no)}, answers))
+            return await _meetup_page(
+                asking, look, meetup, now, (409, {"": str(no)}, answers)
+            )
     return page(
         asking,
         "public/registered.html",
@@ -240,7 +244,7 @@ async def _meetup_page(
         found = await meetups.published(slug)
         room = await meetups.room(found.id)
         where = await venues.place(found.venue_id)
-        following = await find(series.Series, found.series_id) if found.series_id is not None else None
+        following = await _series(found)
         online = await channels.channels(found.community_id)
     stage = meetups.stage(found, now)
     entry = entry_of(found, look, asking, _place(where))
@@ -267,6 +271,11 @@ async def _meetup_page(
         answers=answers,
         **in_workspace_frame(asking, look),
     )
+
+
+async def _series(meetup: Meetup) -> Series | None:
+    series_id: UUID | None = meetup.series_id
+    return await find(Series, series_id) if series_id else None
 
 
 def _place(where: Place | None) -> str:

@@ -14,13 +14,19 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from events.admission import registrations, tickets
-from events.admission.registrations import Counts, Line, Shown, Source, Status
+from events.admission.registrations import (
+    Counts,
+    Line,
+    Registration,
+    Shown,
+    Source,
+    Status,
+)
 from events.planning import meetups, venues
 from events.planning.meetups import Meetup, Stage
 from server import workspaces
-from server.access import Seat
 from server.audit import Actor
-from server.database import scoped
+from server.database import find, scoped
 from server.errors import Conflict, Invalid, NotFound
 from server.forms import Email, Form, read
 from server.forms import Line as OneLine
@@ -28,10 +34,18 @@ from server.i18n import gettext as _
 from server.i18n import lazy, short_date
 from server.rendering import content_disposition, safe_text
 from server.web import Asking, away, page, typed
+from server.workspaces import Seat
 
 PAGE = 50
 CSV_CHUNK = 500
-RISKY = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run (OWASP, CSV injection)
+RISKY = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+)  # what a spreadsheet would run (OWASP, CSV injection)
 
 LABELS = {
     Shown.CONFIRMED: lazy("Confirmed"),
@@ -57,7 +71,7 @@ class PersonForm(Form):
 def status_of(line: Line) -> tuple[str, str]:
     """The shape and the words of a registration."""
     if line.attended_at is not None:
-        return "in", _("Came")
+        return "in", _("Came in")
     if line.is_no_show:
         return "no", _("Did not come")
     if line.status is Status.WAITLISTED:
@@ -120,7 +134,13 @@ async def listing_file(
 
 async def _lines(by: Actor, meetup: Meetup, shown: Shown | None) -> AsyncIterator[bytes]:
     """The file in pieces, so that its length does not matter; the mark is for spreadsheets."""
-    head = [_("First name"), _("E-mail address"), _("Status"), _("Registered"), _("Came in")]
+    head = [
+        _("First name"),
+        _("E-mail address"),
+        _("Status"),
+        _("Registered on"),
+        _("Came in"),
+    ]
     yield "\ufeff".encode() + _row(head)
     after: UUID | None = None
     while True:
@@ -131,7 +151,13 @@ async def _lines(by: Actor, meetup: Meetup, shown: Shown | None) -> AsyncIterato
         for line in lines:
             came = line.attended_at.isoformat() if line.attended_at else ""
             yield _row(
-                [line.name, line.email, status_of(line)[1], line.registered_at.isoformat(), came]
+                [
+                    line.name,
+                    line.email,
+                    status_of(line)[1],
+                    line.registered_at.isoformat(),
+                    came,
+                ]
             )
         if len(lines) < CSV_CHUNK:
             return
@@ -192,7 +218,9 @@ async def _list(
         room=room,
         counts=counts,
         lines=[(line, *status_of(line)) for line in lines],
-        registered={line.id: short_date(line.registered_at, meetup.time_zone) for line in lines},
+        registered={
+            line.id: short_date(line.registered_at, meetup.time_zone) for line in lines
+        },
         filters=_filters(f"{base}/registrations", counts, shown, search),
         search=search,
         shown=shown.value if shown else "",
@@ -284,7 +312,10 @@ async def act_on(
 ) -> Response[Any]:
     acts: dict[str, tuple[Any, str]] = {
         "release": (registrations.release, _("The place is released.")),
-        "admit": (registrations.admit, _("The place is given and the ticket is on its way.")),
+        "admit": (
+            registrations.admit,
+            _("The place is given and the ticket is on its way."),
+        ),
         "replace": (
             registrations.replace_code,
             _("A new ticket is on its way; the old code stops working."),
@@ -294,6 +325,10 @@ async def act_on(
         raise NotFound
     command, said = acts[act]
     look = await workspaces.look_by_id(seat.workspace_id)
+    async with scoped(by):
+        meetup = await meetups.meetup_by_slug(meetup_slug)
+        if (await find(Registration, registration_id)).meetup_id != meetup.id:
+            raise NotFound
     try:
         await command(
             registration_id,
@@ -311,7 +346,9 @@ async def act_on(
 def _back(
     asking: Asking, seat: Seat, slug: str, said: str, tone: str = "good"
 ) -> Response[None]:
-    return away(asking, f"/w/{seat.slug}/meetups/{slug}/registrations", said=said, tone=tone)
+    return away(
+        asking, f"/w/{seat.slug}/meetups/{slug}/registrations", said=said, tone=tone
+    )
 
 
 READS = [listing, listing_file]

@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from events.engagement import documents, reports
 from events.engagement.documents import Form, Kind
@@ -26,7 +26,7 @@ async def reports_page(
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
     slug: FromPath[str],
-    before: datetime | None = None,
+    before: FromQuery[datetime | None] = None,
 ) -> Response[str]:
     """The meetups that have begun, latest first."""
     look = await workspaces.look(slug)

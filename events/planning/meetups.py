@@ -6,31 +6,73 @@ locks, and that PostgreSQL itself keeps between zero and the capacity.
 """
 
 import secrets
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
-import msgspec
+from piccolo.columns import UUID as UuidColumn  # noqa: N811
 from piccolo.columns import BigInt, Integer, Text, Timestamptz
-from piccolo.columns import UUID as UuidColumn
 
-from events.planning import venues
+from events.planning import hours, venues
+from events.planning.facts import (
+    LARGEST_CAPACITY,
+    WRONG_CAPACITY,
+    Admission,
+    Plan,
+    check_plan,
+)
+from events.planning.listings import (
+    Line,
+    Room,
+    agenda,
+    of_series,
+    past,
+    reached,
+    room,
+    upcoming,
+)
 from server import audit
 from server.audit import Actor
 from server.database import Record, atomic, find, one, sql, uuid7
-from server.errors import Conflict, Invalid, NotFound
-from server.i18n import lazy, zone
+from server.errors import Busy, Conflict, Invalid, NotFound
+from server.i18n import lazy
 from server.workspaces import slug_of
 
-LARGEST_CAPACITY = 100_000
-LONGEST_EVENING = timedelta(days=7)
+# The whole concept is asked for here, whichever file of it answers.
+__all__ = [
+    "AboveHardLimit",
+    "Admission",
+    "BelowTaken",
+    "Line",
+    "Meetup",
+    "NeedsRepresentative",
+    "NotInThisStage",
+    "NotOverYet",
+    "Plan",
+    "Room",
+    "Seating",
+    "Stage",
+    "agenda",
+    "cancel",
+    "change",
+    "check_plan",
+    "close",
+    "meetup_by_slug",
+    "of_series",
+    "past",
+    "plan",
+    "publish",
+    "published",
+    "reached",
+    "repeat",
+    "resize",
+    "room",
+    "stage",
+    "upcoming",
+]
 
-
-class Admission(StrEnum):
-    FIRST_COME = "first_come"
-    LOTTERY = "lottery"
+TAKEN_WORDS = frozenset({"new"})  # a page of ours has this address
 
 
 class Stage(StrEnum):
@@ -78,56 +120,6 @@ class Seating(Record):
     next_wait = BigInt()
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a meetup says of itself: what the CM writes on the planning page."""
-
-    title: str
-    community_id: UUID
-    starts_at: datetime
-    ends_at: datetime
-    time_zone: str
-    capacity: int
-    venue_id: UUID | None = None
-    series_id: UUID | None = None
-    description: str = ""
-    programme: str = ""
-    representative: str = ""
-    admission: Admission = Admission.FIRST_COME
-
-
-class Room(msgspec.Struct, frozen=True):
-    """How full a meetup is."""
-
-    capacity: int
-    taken: int
-    waiting: int
-
-    @property
-    def left(self) -> int:
-        return self.capacity - self.taken
-
-    @property
-    def share(self) -> float:
-        return self.taken / self.capacity if self.capacity else 1.0
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A meetup in a list."""
-
-    id: UUID
-    slug: str
-    title: str
-    starts_at: datetime
-    ends_at: datetime
-    time_zone: str
-    venue: str
-    published_at: datetime | None
-    cancelled_at: datetime | None
-    closed_at: datetime | None
-    capacity: int
-    taken: int
-
-
 class NeedsRepresentative(Conflict):
     message = lazy("Name who represents the brand that evening, then publish.")
 
@@ -164,27 +156,6 @@ def stage(meetup: Meetup | Line, now: datetime) -> Stage:
     return Stage.RUNNING if now < meetup.ends_at else Stage.OVER
 
 
-def check_plan(plan: Plan) -> None:
-    """Raise Invalid with one sentence for each answer that cannot stand."""
-    wrong = {}
-    if not slug_of(plan.title):
-        wrong["title"] = lazy("The name needs at least one letter or figure.")
-    if not 1 <= plan.capacity <= LARGEST_CAPACITY:
-        wrong["capacity"] = lazy("Between 1 and 100,000 people.")
-    if plan.ends_at <= plan.starts_at:
-        wrong["ends_at"] = lazy("The end comes after the beginning.")
-    elif plan.ends_at - plan.starts_at > LONGEST_EVENING:
-        wrong["ends_at"] = lazy("A meetup lasts seven days at most.")
-    if not 2000 <= plan.starts_at.year <= 2150:
-        wrong["starts_at"] = lazy("Choose a year between 2000 and 2150.")
-    try:
-        zone(plan.time_zone)
-    except (KeyError, ValueError, OSError):
-        wrong["time_zone"] = lazy("Choose one of the answers offered.")
-    if wrong:
-        raise Invalid(**wrong)
-
-
 # Commands
 
 
@@ -219,6 +190,8 @@ async def plan(wanted: Plan, *, key_id: int, by: Actor, now: datetime) -> Meetup
         await meetup.save()
     except asyncpg.ForeignKeyViolationError as error:
         raise NotFound from error
+    except asyncpg.UniqueViolationError as error:  # its number is another's
+        raise Busy from error
     await Seating(
         id=meetup.id,
         workspace_id=by.workspace_id,
@@ -230,37 +203,87 @@ async def plan(wanted: Plan, *, key_id: int, by: Actor, now: datetime) -> Meetup
     return meetup
 
 
+@atomic()
+async def repeat(
+    meetup: Meetup, days: int, *, key_id: int, by: Actor, now: datetime
+) -> Meetup:
+    """A draft with the same facts so many days later, the first time that is to come."""
+    current = await find(Meetup, meetup.id)
+    steps = max(1, (now - current.starts_at) // timedelta(days=days) + 1)
+    later, zone_name = days * steps, current.time_zone
+    wanted = Plan(
+        title=current.title,
+        community_id=current.community_id,
+        starts_at=hours.later(current.starts_at, zone_name, later),
+        ends_at=hours.later(current.ends_at, zone_name, later),
+        time_zone=zone_name,
+        capacity=(await room(meetup.id)).capacity,
+        venue_id=current.venue_id,
+        series_id=current.series_id,
+        description=current.description,
+        programme=current.programme,
+        representative=current.representative,
+        admission=Admission(current.admission),
+    )
+    return await plan(wanted, key_id=key_id, by=by, now=now)
+
+
 async def _free_slug(slug: str, workspace_id: UUID) -> str:
-    """This slug, or the first free one after it."""
+    """This slug, or the first free one after it; two who plan at once wait in line."""
+    await sql("SELECT id FROM workspace WHERE id = $1 FOR NO KEY UPDATE", workspace_id)
     rows = await sql(
-        "SELECT slug FROM meetup WHERE workspace_id = $1 AND (slug = $2 OR slug LIKE $2 || '-%')",
+        "SELECT slug FROM meetup WHERE workspace_id = $1"
+        " AND (slug = $2 OR slug LIKE $2 || '-%')",
         workspace_id,
         slug,
     )
-    taken = {row["slug"] for row in rows}
+    taken = {row["slug"] for row in rows} | TAKEN_WORDS
     if slug not in taken:
         return slug
-    return next(f"{slug}-{n}" for n in range(2, len(taken) + 3) if f"{slug}-{n}" not in taken)
+    return next(
+        f"{slug}-{n}" for n in range(2, len(taken) + 3) if f"{slug}-{n}" not in taken
+    )
 
 
 async def _check_hard_limit(venue_id: UUID | None, capacity: int) -> None:
     where = await venues.place(venue_id)
     if venue_id is not None and where is None:
-        raise Invalid(venue_id=lazy("Choose one of the answers offered."))
+        raise NotFound
     if where and where.hard_limit is not None and capacity > where.hard_limit:
         raise AboveHardLimit(limit=where.hard_limit)
 
 
 @atomic()
 async def change(meetup: Meetup, wanted: Plan, *, by: Actor, now: datetime) -> None:
-    """Change what a meetup says of itself; calendars see a new sequence."""
+    """Change what a meetup says of itself; calendars see a new sequence.
+
+    Its community and its admission are fixed once it is published.
+    """
     check_plan(wanted)
-    await resize(meetup, wanted.capacity, venue_id=wanted.venue_id, by=by, now=now)
-    row = await one(
-        "UPDATE meetup SET title = $3, description = $4, programme = $5, representative = $6,"
-        " starts_at = $7, ends_at = $8, time_zone = $9, venue_id = $10, series_id = $11,"
-        " updated_at = $12, sequence = sequence + 1 WHERE workspace_id = $1 AND id = $2"
-        " AND closed_at IS NULL AND cancelled_at IS NULL RETURNING id",
+    await _check_hard_limit(wanted.venue_id, wanted.capacity)
+    await _seat(meetup, wanted.capacity, by=by, now=now)
+    try:
+        row = await _rewrite(meetup, wanted, by=by, now=now)
+    except asyncpg.ForeignKeyViolationError as error:
+        raise NotFound from error
+    except asyncpg.CheckViolationError as error:  # public, and nobody represents the brand
+        raise NeedsRepresentative from error
+    if row is None:
+        raise NotInThisStage
+    await audit.note(by, "changed", meetup, at=now)
+
+
+async def _rewrite(
+    meetup: Meetup, wanted: Plan, *, by: Actor, now: datetime
+) -> asyncpg.Record | None:
+    return await one(
+        "UPDATE meetup SET title = $3, description = $4, programme = $5,"
+        " representative = $6, starts_at = $7, ends_at = $8, time_zone = $9,"
+        " venue_id = $10, series_id = $11, updated_at = $12, sequence = sequence + 1,"
+        " admission = CASE WHEN published_at IS NULL THEN $13 ELSE admission END, community_id = CASE"
+        " WHEN published_at IS NULL THEN $14 ELSE community_id END"
+        " WHERE workspace_id = $1 AND id = $2 AND closed_at IS NULL"
+        " AND cancelled_at IS NULL RETURNING id",
         by.workspace_id,
         meetup.id,
         wanted.title,
@@ -273,27 +296,43 @@ async def change(meetup: Meetup, wanted: Plan, *, by: Actor, now: datetime) -> N
         wanted.venue_id,
         wanted.series_id,
         now,
+        wanted.admission.value,
+        wanted.community_id,
     )
-    if row is None:
-        raise NotInThisStage
-    await audit.note(by, "changed", meetup, at=now)
 
 
 @atomic()
-async def resize(
-    meetup: Meetup, capacity: int, *, venue_id: UUID | None = None, by: Actor, now: datetime
-) -> None:
-    """Change how many people may come; never below the places taken, nor above the venue."""
-    await _check_hard_limit(venue_id or meetup.venue_id, capacity)
-    row = await one(
-        "UPDATE seating SET capacity = $3 WHERE workspace_id = $1 AND id = $2 AND taken <= $3"
-        " RETURNING capacity",
+async def resize(meetup: Meetup, capacity: int, *, by: Actor, now: datetime) -> None:
+    """Change how many may come; never below the places taken, nor above the venue."""
+    if not 1 <= capacity <= LARGEST_CAPACITY:
+        raise Invalid(capacity=WRONG_CAPACITY)
+    current = await find(Meetup, meetup.id)
+    if stage(current, now) in {Stage.CLOSED, Stage.CANCELLED}:
+        raise NotInThisStage
+    await _check_hard_limit(current.venue_id, capacity)
+    await _seat(meetup, capacity, by=by, now=now)
+
+
+async def _seat(meetup: Meetup, capacity: int, *, by: Actor, now: datetime) -> None:
+    """Write the capacity down, under the lock of whoever gives places."""
+    before = await one(
+        "SELECT capacity, taken FROM seating WHERE workspace_id = $1 AND id = $2"
+        " FOR UPDATE",
+        by.workspace_id,
+        meetup.id,
+    )
+    if before is None:
+        raise NotFound
+    if before["taken"] > capacity:
+        raise BelowTaken(taken=before["taken"])
+    if before["capacity"] == capacity:
+        return
+    await sql(
+        "UPDATE seating SET capacity = $3 WHERE workspace_id = $1 AND id = $2",
         by.workspace_id,
         meetup.id,
         capacity,
     )
-    if row is None:
-        raise BelowTaken(taken=(await room(meetup.id)).taken)
     await audit.note(by, "resized", meetup, fields=("capacity",), at=now)
 
 
@@ -334,9 +373,9 @@ async def _move(
 ) -> None:
     """Set one of the dates of a life, once; the column is one of our own three."""
     row = await one(
-        f"UPDATE meetup SET {column} = $3, updated_at = $3, sequence = sequence + 1"
-        f" WHERE workspace_id = $1 AND id = $2 AND {column} IS NULL AND cancelled_at IS NULL"
-        f" AND {condition} RETURNING id",
+        f"UPDATE meetup SET {column} = $3, updated_at = $3, sequence = sequence + 1"  # noqa: S608
+        f" WHERE workspace_id = $1 AND id = $2 AND {column} IS NULL"
+        f" AND cancelled_at IS NULL AND {condition} RETURNING id",
         by.workspace_id,
         meetup.id,
         now,
@@ -346,14 +385,6 @@ async def _move(
 
 
 # Queries
-
-_LINE = (
-    "SELECT m.id, m.slug, m.title, m.starts_at, m.ends_at, m.time_zone,"
-    " coalesce(v.name, '') AS venue, m.published_at, m.cancelled_at, m.closed_at,"
-    " s.capacity, s.taken FROM meetup m"
-    " JOIN seating s ON s.workspace_id = m.workspace_id AND s.id = m.id"
-    " LEFT JOIN venue v ON v.workspace_id = m.workspace_id AND v.id = m.venue_id"
-)
 
 
 async def meetup_by_slug(slug: str) -> Meetup:
@@ -370,67 +401,3 @@ async def published(slug: str) -> Meetup:
     if meetup.published_at is None:
         raise NotFound
     return meetup
-
-
-async def room(meetup_id: UUID) -> Room:
-    """How full this meetup is."""
-    found = await one(
-        "SELECT s.capacity, s.taken, (SELECT count(*) FROM registration r"
-        " WHERE r.workspace_id = s.workspace_id AND r.meetup_id = s.id"
-        " AND r.status = 'waitlisted') AS waiting FROM seating s"
-        " WHERE s.workspace_id = ANY (apero_scope()) AND s.id = $1",
-        meetup_id,
-        into=Room,
-    )
-    if found is None:
-        raise NotFound
-    return found
-
-
-async def upcoming(now: datetime, *, limit: int = 50) -> list[Line]:
-    """What is planned and not over, drafts included, soonest first."""
-    return await sql(
-        f"{_LINE} WHERE m.ends_at >= $1 AND m.cancelled_at IS NULL AND m.closed_at IS NULL"
-        " ORDER BY m.starts_at, m.id LIMIT $2",
-        now,
-        limit,
-        into=Line,
-    )
-
-
-async def past(
-    now: datetime, *, before: tuple[datetime, UUID] | None = None, limit: int = 50
-) -> list[Line]:
-    """What is over, closed or called off, latest first, paged by key."""
-    at, id_ = before or (None, None)
-    return await sql(
-        f"{_LINE} WHERE (m.ends_at < $1 OR m.cancelled_at IS NOT NULL OR m.closed_at IS NOT NULL)"
-        " AND ($2::timestamptz IS NULL OR (m.starts_at, m.id) < ($2, $3::uuid))"
-        " ORDER BY m.starts_at DESC, m.id DESC LIMIT $4",
-        now,
-        at,
-        id_,
-        limit,
-        into=Line,
-    )
-
-
-async def agenda(now: datetime, *, limit: int = 50) -> list[Line]:
-    """What everybody may come to, soonest first."""
-    return await sql(
-        f"{_LINE} WHERE m.published_at IS NOT NULL AND m.cancelled_at IS NULL"
-        " AND m.ends_at >= $1 ORDER BY m.starts_at, m.id LIMIT $2",
-        now,
-        limit,
-        into=Line,
-    )
-
-
-async def of_series(series_id: UUID) -> Sequence[Line]:
-    """The meetups of a series in order of time, those called off left out."""
-    return await sql(
-        f"{_LINE} WHERE m.series_id = $1 AND m.cancelled_at IS NULL"
-        " ORDER BY m.starts_at, m.id LIMIT 1000",
-        series_id,
-        into=Line,
-    )

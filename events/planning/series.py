@@ -3,9 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
+from piccolo.columns import UUID as UuidColumn  # noqa: N811
 from piccolo.columns import Text, Timestamptz
-from piccolo.columns import UUID as UuidColumn
 
 from server import audit
 from server.audit import Actor
@@ -45,18 +46,21 @@ async def make_series(
     slug = slug_of(name)
     if not slug:
         raise Invalid(series=lazy("The name needs at least one letter or figure."))
-    found = await one(
-        "INSERT INTO series (id, workspace_id, community_id, slug, name, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, slug)"
-        " DO UPDATE SET name = series.name RETURNING id, community_id, slug, name",
-        uuid7(),
-        by.workspace_id,
-        community_id,
-        slug,
-        name,
-        now,
-        into=SeriesLine,
-    )
+    try:
+        found = await one(
+            "INSERT INTO series (id, workspace_id, community_id, slug, name, created_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, slug)"
+            " DO UPDATE SET name = series.name RETURNING id, community_id, slug, name",
+            uuid7(),
+            by.workspace_id,
+            community_id,
+            slug,
+            name,
+            now,
+            into=SeriesLine,
+        )
+    except asyncpg.ForeignKeyViolationError as error:
+        raise NotFound from error
     assert found is not None  # noqa: S101 - RETURNING always answers
     await audit.note(by, "kept_series", found, at=now)
     return found
@@ -66,7 +70,8 @@ async def make_series(
 
 _LINE = (
     "SELECT s.id, s.community_id, s.slug, s.name, (SELECT count(*) FROM meetup m"
-    " WHERE m.workspace_id = s.workspace_id AND m.series_id = s.id) AS meetups FROM series s"
+    " WHERE m.workspace_id = s.workspace_id AND m.series_id = s.id) AS meetups"
+    " FROM series s WHERE s.workspace_id = ANY (apero_scope())"
 )
 
 
@@ -77,7 +82,7 @@ async def all_series() -> list[SeriesLine]:
 
 async def series_by_slug(slug: str) -> SeriesLine:
     """The series of this address, or NotFound."""
-    found = await one(f"{_LINE} WHERE s.slug = $1", slug, into=SeriesLine)
+    found = await one(f"{_LINE} AND s.slug = $1", slug, into=SeriesLine)
     if found is None:
         raise NotFound
     return found

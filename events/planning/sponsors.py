@@ -6,17 +6,19 @@ A contact signs in by magic link and sees her own sponsor's page, nothing else.
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
+from piccolo.columns import UUID as UuidColumn  # noqa: N811
 from piccolo.columns import Text, Timestamptz
-from piccolo.columns import UUID as UuidColumn
 
-from events.planning.meetups import Meetup
+from events.planning.meetups import TAKEN_WORDS, Meetup
 from server import audit, workspaces
 from server.audit import Actor
 from server.database import Record, atomic, one, sql, uuid7
 from server.errors import Conflict, Invalid, NotFound
 from server.i18n import lazy
-from server.workspaces import Look, Role, slug_of
+from server.look import Look
+from server.workspaces import Role, slug_of
 
 
 class Sponsor(Record):
@@ -80,6 +82,13 @@ class SponsorExists(Conflict):
     message = lazy("This sponsor is already there.")
 
 
+class ReportIsFrozen(Conflict):
+    message = lazy("The meetup is closed: its sponsors keep their report.")
+
+
+_KNOWN = "SELECT id FROM sponsor WHERE workspace_id = $1 AND id = $2"
+
+
 # Commands
 
 
@@ -91,6 +100,7 @@ async def make_sponsor(
     slug = slug_of(name)
     if not slug:
         raise Invalid(name=lazy("The name needs at least one letter or figure."))
+    slug = f"{slug}-1" if slug in TAKEN_WORDS else slug
     if website and not website.startswith(("https://", "http://")):
         raise Invalid(website=lazy("The address of a site starts with https://."))
     row = await one(
@@ -112,17 +122,20 @@ async def make_sponsor(
 
 
 @atomic()
-async def add_contact(  # noqa: PLR0913
+async def add_contact(
     sponsor_id: UUID, email: str, *, workspace: Look, origin: str, by: Actor, now: datetime
 ) -> None:
     """Let somebody of the sponsor read its page, and tell her by letter."""
+    if await one(_KNOWN, by.workspace_id, sponsor_id) is None:
+        raise NotFound
     account = await workspaces.invite(
         email, Role.SPONSOR, workspace=workspace, origin=origin, by=by, now=now
     )
     await sql(
         "INSERT INTO sponsor_contact (id, workspace_id, sponsor_id, account_id, created_at)"
         " VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT (workspace_id, sponsor_id, account_id) WHERE ended_at IS NULL DO NOTHING",
+        " ON CONFLICT (workspace_id, sponsor_id, account_id) WHERE ended_at IS NULL"
+        " DO NOTHING",
         uuid7(),
         by.workspace_id,
         sponsor_id,
@@ -161,17 +174,47 @@ async def sponsor_meetup(
     sponsor_id: UUID, meetup: Meetup, *, by: Actor, now: datetime
 ) -> None:
     """Note that this sponsor sponsors this meetup; twice is once."""
-    await sql(
-        "INSERT INTO sponsorship (id, workspace_id, sponsor_id, meetup_id, created_at)"
-        " VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT (workspace_id, sponsor_id, meetup_id) DO NOTHING",
-        uuid7(),
+    try:
+        row = await one(
+            "INSERT INTO sponsorship (id, workspace_id, sponsor_id, meetup_id, created_at)"
+            " VALUES ($1, $2, $3, $4, $5)"
+            " ON CONFLICT (workspace_id, sponsor_id, meetup_id) DO NOTHING RETURNING id",
+            uuid7(),
+            by.workspace_id,
+            sponsor_id,
+            meetup.id,
+            now,
+        )
+    except asyncpg.ForeignKeyViolationError as error:
+        raise NotFound from error
+    if row is not None:
+        await audit.note(by, "sponsored", meetup, at=now)
+
+
+@atomic()
+async def end_sponsorship(
+    sponsor_id: UUID, meetup: Meetup, *, by: Actor, now: datetime
+) -> None:
+    """Take a sponsor off a meetup; once it is closed, what was promised stays."""
+    current = await one(
+        "SELECT closed_at FROM meetup WHERE workspace_id = $1 AND id = $2 FOR UPDATE",
+        by.workspace_id,
+        meetup.id,
+    )
+    if current is None:
+        raise NotFound
+    if current["closed_at"] is not None:
+        raise ReportIsFrozen
+    row = await one(
+        "DELETE FROM sponsorship WHERE workspace_id = $1 AND sponsor_id = $2"
+        " AND meetup_id = $3 RETURNING id",
         by.workspace_id,
         sponsor_id,
         meetup.id,
-        now,
     )
-    await audit.note(by, "sponsored", meetup, at=now)
+    if row is None:
+        raise NotFound
+    await audit.note(by, "ended_sponsorship", meetup, at=now)
 
 
 # Queries
@@ -200,8 +243,8 @@ async def sponsor_by_slug(slug: str) -> SponsorLine:
 async def sponsors_of(meetup_id: UUID) -> list[SponsorLine]:
     """Who sponsors this meetup."""
     return await sql(
-        f"{_LINE} JOIN sponsorship p ON p.workspace_id = s.workspace_id AND p.sponsor_id = s.id"
-        " WHERE p.meetup_id = $1 ORDER BY s.name",
+        f"{_LINE} JOIN sponsorship p ON p.workspace_id = s.workspace_id"
+        " AND p.sponsor_id = s.id WHERE p.meetup_id = $1 ORDER BY s.name",
         meetup_id,
         into=SponsorLine,
     )
@@ -211,7 +254,8 @@ async def sponsors_of_account(account_id: UUID) -> list[SponsorLine]:
     """The sponsors whose page this account may read, in the workspace in view."""
     return await sql(
         f"{_LINE} JOIN sponsor_contact k ON k.workspace_id = s.workspace_id"
-        " AND k.sponsor_id = s.id WHERE k.account_id = $1 AND k.ended_at IS NULL ORDER BY s.name",
+        " AND k.sponsor_id = s.id WHERE k.account_id = $1 AND k.ended_at IS NULL"
+        " ORDER BY s.name",
         account_id,
         into=SponsorLine,
     )

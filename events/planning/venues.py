@@ -37,7 +37,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 @atomic()
-async def make_venue(  # noqa: PLR0913 - one parameter a fact of the place
+async def make_venue(
     name: str,
     *,
     address: str = "",
@@ -50,7 +50,8 @@ async def make_venue(  # noqa: PLR0913 - one parameter a fact of the place
     if hard_limit is not None and hard_limit < 1:
         raise Invalid(hard_limit=lazy("The limit is at least one person."))
     row = await one(
-        "INSERT INTO venue (id, workspace_id, name, address, access, hard_limit, created_at)"
+        "INSERT INTO venue"
+        " (id, workspace_id, name, address, access, hard_limit, created_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)"
         " ON CONFLICT (workspace_id, name) DO UPDATE SET"
         " address = coalesce(nullif(excluded.address, ''), venue.address),"
@@ -85,5 +86,7 @@ async def place(venue_id: UUID | None) -> Place | None:
     if venue_id is None:
         return None
     return await one(
-        f"{_PLACE} WHERE workspace_id = ANY (apero_scope()) AND id = $1", venue_id, into=Place
+        f"{_PLACE} WHERE workspace_id = ANY (apero_scope()) AND id = $1",
+        venue_id,
+        into=Place,
     )

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from events.admission import tickets
-from events.engagement import imports, reports
+from events.engagement import documents, imports
 from events.engagement.imports import Choices, Given, Kind
 from events.people import channels, communities
 from server import mail, workspaces
@@ -62,13 +62,13 @@ async def import_file(
 
 async def report(choices: dict[str, Any]) -> bytes:
     """The report of a meetup or of a series, as a file."""
-    return await reports.document(
+    return await documents.document(
         "series" if choices["series"] else "meetup",
-        workspace=choices["workspace"],
-        slug=choices["meetup"],
-        form=choices["form"],
-        language=choices["language"],
-        now=utc_now(),
+        choices["workspace"],
+        choices["meetup"],
+        choices["form"],
+        choices["language"],
+        utc_now(),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -21,6 +22,23 @@ from server.web import LANGUAGE_COOKIE, LANGUAGE_NAMES, Asking, away, page, type
 from server.workspaces import ROLE_NAMES, SignUpClosed, WorkspaceNameTaken
 
 FIRST_COLOR = "#b84a2b"
+# The first mark found counts: most browsers also claim to be an older one.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("Linux", "Linux"),
+)
 
 
 class AccountForm(Form, kw_only=True):
@@ -40,7 +58,9 @@ class WorkspaceForm(Form, kw_only=True):
 
 
 @get("/account")
-async def account(asking: NamedDependency[Asking], now: NamedDependency[datetime]) -> Response[Any]:
+async def account(
+    asking: NamedDependency[Asking], now: NamedDependency[datetime]
+) -> Response[Any]:
     return await _page(asking, now)
 
 
@@ -55,7 +75,11 @@ async def describe(
     try:
         form = read(AccountForm, typed_)
         await accounts.describe(
-            _me(asking).account_id, name=form.name or "", language=form.language, by=by, now=now
+            _me(asking).account_id,
+            name=form.name or "",
+            language=form.language,
+            by=by,
+            now=now,
         )
     except Invalid as no:
         return await _page(asking, now, errors=no.fields, typed_=typed_)
@@ -79,12 +103,16 @@ async def set_password(
         )
     except Invalid as no:
         return await _page(asking, now, errors=no.fields)
-    return away(asking, "/account", said=_("Your password is set. Other devices are signed out."))
+    return away(
+        asking, "/account", said=_("Your password is set. Other devices are signed out.")
+    )
 
 
 @post("/account/sessions/end", status_code=303)
 async def end_others(
-    asking: NamedDependency[Asking], by: NamedDependency[Actor], now: NamedDependency[datetime]
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
 ) -> Response[Any]:
     me = _me(asking)
     await accounts.end_sessions(me.account_id, but=me.session_id, by=by, now=now)
@@ -146,6 +174,13 @@ def _me(asking: Asking) -> SignedIn:
     return asking.account
 
 
+def device_name(agent: str) -> str:
+    """What a browser says of itself, as people call it."""
+    browser = next((name for mark, name in BROWSERS if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in agent), "")
+    return ", ".join(part for part in (browser, system) if part) or _("An unknown device")
+
+
 @cache
 def zones() -> list[tuple[str, str]]:
     """Every place a clock may be set to, as the tz database names it."""
@@ -189,7 +224,10 @@ async def _page(
         typed=typed_ or {"name": me.name, "language": me.language},
         languages=list(LANGUAGE_NAMES.items()),
         has_password=await accounts.has_password(me.account_id),
-        sessions=sorted(live, key=lambda one: one.id != me.session_id),
+        sessions=[
+            msgspec.structs.replace(one, browser=device_name(one.browser))
+            for one in sorted(live, key=lambda one: one.id != me.session_id)
+        ],
         seats=[(seat, str(ROLE_NAMES[seat.role])) for seat in asking.seats],
     )
 

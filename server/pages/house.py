@@ -84,7 +84,9 @@ async def robots() -> str:
 
 
 @get("/mailbox")
-async def mailbox(request: Request[Any, Any, Any], asking: NamedDependency[Asking]) -> Response[Any]:
+async def mailbox(
+    request: Request[Any, Any, Any], asking: NamedDependency[Asking]
+) -> Response[Any]:
     """Every letter of every workspace, newest first."""
     async with scoped(await _everywhere()):
         found = await mail.letters(before=_key(request), limit=LETTERS + 1)
@@ -94,7 +96,9 @@ async def mailbox(request: Request[Any, Any, Any], asking: NamedDependency[Askin
 
 
 @get("/mailbox/{letter_id:uuid}")
-async def one_letter(letter_id: FromPath[UUID], asking: NamedDependency[Asking]) -> Response[Any]:
+async def one_letter(
+    letter_id: FromPath[UUID], asking: NamedDependency[Asking]
+) -> Response[Any]:
     letter = await _letter(letter_id)
     answer = page(
         asking,

@@ -48,13 +48,17 @@ async def landing(asking: NamedDependency[Asking]) -> Response[Any]:
 
 
 @get("/sign-in")
-async def sign_in(request: Request[Any, Any, Any], asking: NamedDependency[Asking]) -> Response[Any]:
+async def sign_in(
+    request: Request[Any, Any, Any], asking: NamedDependency[Asking]
+) -> Response[Any]:
     return _form(asking, {"next": request.query_params.get("next", "/")})
 
 
 @post("/sign-in", status_code=200)
 async def send_link(
-    request: Request[Any, Any, Any], asking: NamedDependency[Asking], now: NamedDependency[datetime]
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    now: NamedDependency[datetime],
 ) -> Response[Any]:
     """Send a link; the answer is the same whoever asks."""
     typed_ = await typed(request)
@@ -82,7 +86,9 @@ async def send_link(
 
 
 @get("/sign-in/password")
-async def password(request: Request[Any, Any, Any], asking: NamedDependency[Asking]) -> Response[Any]:
+async def password(
+    request: Request[Any, Any, Any], asking: NamedDependency[Asking]
+) -> Response[Any]:
     return _form(
         asking, {"next": request.query_params.get("next", "/")}, with_password=True
     )
@@ -90,7 +96,9 @@ async def password(request: Request[Any, Any, Any], asking: NamedDependency[Aski
 
 @post("/sign-in/password", status_code=200)
 async def sign_in_with_password(
-    request: Request[Any, Any, Any], asking: NamedDependency[Asking], now: NamedDependency[datetime]
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    now: NamedDependency[datetime],
 ) -> Response[Any]:
     typed_ = await typed(request)
     kept = {"email": typed_.get("email", ""), "next": typed_.get("next", "/")}
@@ -115,7 +123,7 @@ async def sign_in_with_password(
 async def link(
     token: FromPath[str], asking: NamedDependency[Asking], now: NamedDependency[datetime]
 ) -> Response[Any]:
-    """A page with a button: what reads letters for people follows links, and presses none."""
+    """A page with a button: what reads letters for people follows links, and presses none."""  # noqa: E501
     state = await accounts.link_state(
         token[:100], browser=asking.cookies.get(BROWSER_COOKIE, ""), now=now
     )
@@ -149,7 +157,9 @@ async def follow(
 
 
 @post("/sign-out", status_code=303)
-async def sign_out(asking: NamedDependency[Asking], now: NamedDependency[datetime]) -> Response[Any]:
+async def sign_out(
+    asking: NamedDependency[Asking], now: NamedDependency[datetime]
+) -> Response[Any]:
     """End this session, and have the browser forget what it saw."""
     await _leave(asking, now)
     answer = away(asking, "/", said=_("You are signed out."))
@@ -162,7 +172,9 @@ async def _come_in(asking: Asking, token: str, path: str, now: datetime) -> Resp
     """A new session; what this browser held before is worth nothing any more."""
     await _leave(asking, now)
     answer = away(asking, path)
-    answer.set_cookie(_kept(SESSION_COOKIE, token, int(accounts.WHOLE_LIFE.total_seconds())))
+    answer.set_cookie(
+        _kept(SESSION_COOKIE, token, int(accounts.WHOLE_LIFE.total_seconds()))
+    )
     return answer
 
 
@@ -179,7 +191,13 @@ async def _leave(asking: Asking, now: datetime) -> None:
 def _kept(name: str, value: str, seconds: int) -> Cookie:
     """A cookie for this host alone, that scripts never see."""
     return Cookie(
-        name, value=value, path="/", max_age=seconds, secure=True, httponly=True, samesite="lax"
+        name,
+        value=value,
+        path="/",
+        max_age=seconds,
+        secure=True,
+        httponly=True,
+        samesite="lax",
     )
 
 
@@ -204,7 +222,11 @@ def _form(
 
 
 def _link_page(
-    asking: Asking, state: LinkState, *, errors: dict[str, str] | None = None, status: int = 200
+    asking: Asking,
+    state: LinkState,
+    *,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
 ) -> Response[str]:
     return page(
         asking,

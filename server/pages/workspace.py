@@ -15,12 +15,12 @@ from server.database import scoped
 from server.errors import Invalid, NotFound
 from server.forms import Email, Form, Line, Prose, read
 from server.i18n import gettext as _
+from server.look import Look
 from server.web import LANGUAGE_NAMES, Asking, away, page, typed
 from server.workspaces import (
     ROLE_NAMES,
     SCOPES,
     LastOwner,
-    Look,
     Role,
     Seat,
     TeamMember,
@@ -67,7 +67,9 @@ async def brand_css(request: Request[Any, Any, Any], slug: FromPath[str]) -> Res
 
 
 @get("/settings")
-async def settings(asking: NamedDependency[Asking], seat: NamedDependency[Seat]) -> Response[Any]:
+async def settings(
+    asking: NamedDependency[Asking], seat: NamedDependency[Seat]
+) -> Response[Any]:
     look = await workspaces.look(seat.slug)
     kept = {name: getattr(look, name) for name in look.__struct_fields__}
     return _settings_page(asking, look, kept)
@@ -120,7 +122,7 @@ async def invite(
     try:
         form = read(InvitationForm, typed_)
         if form.role not in TEAM_ROLES:
-            raise Invalid(role=_("Choose one of the answers offered."))
+            raise Invalid(role=_("Choose one of the answers offered."))  # noqa: TRY301
         await workspaces.invite(
             form.email,
             form.role,
@@ -186,7 +188,9 @@ async def revoke_token(
     seat: NamedDependency[Seat],
 ) -> Response[Any]:
     await workspaces.revoke_token(token_id, by=by, now=now)
-    return away(asking, f"/w/{seat.slug}/tokens", said=_("The token opens nothing any more."))
+    return away(
+        asking, f"/w/{seat.slug}/tokens", said=_("The token opens nothing any more.")
+    )
 
 
 @get("/audit")
@@ -312,4 +316,3 @@ OWNERS: list[ControllerRouterHandler] = [
     revoke_token,
     audit_log,
 ]
-

@@ -156,9 +156,11 @@ async def test_the_hours_of_a_gate_bind_entries(app, evening):
     ):
         async with scoped(evening.by):
             await sql(
-                f"UPDATE gate SET opens_at = NULL, closes_at = NULL, {column} = $2 WHERE id = $1",
+                "UPDATE gate SET opens_at = CASE WHEN $3 = 'opens_at' THEN $2::timestamptz END,"
+                " closes_at = CASE WHEN $3 = 'closes_at' THEN $2 END WHERE id = $1",
                 evening.gate.id,
                 evening.now + hour,
+                column,
             )
         async with at_the_door(app, phone, evening.now) as door:
             assert (await ask(door, a_fact(evening, ticket)))[0]["verdict"] == verdict

@@ -6,7 +6,7 @@ without an id of its own is known by who, what and when, and by how many look th
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -24,7 +24,6 @@ from server.forms import clean
 AT_ONCE = 5_000
 LONGEST_KIND = 40
 LONGEST_TEXT = 400
-TOMORROW = timedelta(days=1)
 
 # How channels and people call the kinds that we count.
 _KINDS = {
@@ -59,7 +58,7 @@ class Reading:
         self.sheet = sheet
         self.columns = columns
         self.dates = dates
-        self.latest = now + TOMORROW
+        self.now = now
         self.alike: Counter[str] = Counter()
 
     def parts(self) -> Iterator[list[tuple[Row, Act | str, str]]]:
@@ -97,7 +96,7 @@ class Reading:
             return "no_kind"
         if kind == "private":
             return "private"
-        return "future" if at > self.latest else ""
+        return "" if activity.is_plausible(at, self.now) else "future"
 
     def _key(self, handle: str, kind: str, at: datetime) -> str:
         first = row_key(handle, kind, at, 0)

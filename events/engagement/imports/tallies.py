@@ -187,11 +187,15 @@ class Outcome(msgspec.Struct, kw_only=True):
     def written(self) -> int:
         return 0 if self.is_dry or self.is_same_file else self.counts["new"]
 
+    def told(self) -> list[tuple[Lazy, int]]:
+        """Each reason in words, with how many rows it has."""
+        return [(REASONS[code][1], number) for code, number in self.reasons.items()]
+
     def summary(self) -> str:
         """The outcome in a few lines, for a terminal."""
         told = [f"{name}: {number}" for name, number in self.counts.items()]
         lines = [f"{self.filename} ({self.kind}): " + ", ".join(told)]
-        lines += [f"  {n} × {REASONS[code][1]}" for code, n in self.reasons.items()]
+        lines += [f"  {number} × {text}" for text, number in self.told()]
         if self.is_same_file:
             lines.append(str(lazy("This very file was imported before: nothing changed.")))
         if self.is_dry:

@@ -1,0 +1,250 @@
+"""Sponsors: who pays for what, and who of theirs may read the reports."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from events.engagement import editions
+from events.planning import meetups, sponsors
+from server import workspaces
+from server.audit import Actor
+from server.database import scoped
+from server.errors import Conflict, Invalid, NotFound
+from server.forms import Email, Form, Line, read
+from server.i18n import gettext as _
+from server.web import Asking, away, page, typed
+from server.workspaces import ORGANISERS, Seat
+
+
+class SponsorForm(Form, kw_only=True):
+    name: Line
+    website: Line | None = None
+
+
+class ContactForm(Form, kw_only=True):
+    email: Email
+
+
+class SponsoringForm(Form, kw_only=True):
+    sponsor: UUID
+
+
+# Reading
+
+
+@get("/sponsors")
+async def listing(
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    seat: NamedDependency[Seat],
+) -> Response[str]:
+    look = await workspaces.look(seat.slug)
+    async with scoped(by, readonly=True):
+        lines = await sponsors.sponsors()
+    return page(
+        asking,
+        "organize/sponsors.html",
+        workspace=look,
+        lines=lines,
+        is_organiser=seat.role in ORGANISERS,
+    )
+
+
+@get("/sponsors/new")
+async def new(
+    asking: NamedDependency[Asking], seat: NamedDependency[Seat]
+) -> Response[str]:
+    return await _form(asking, seat)
+
+
+@get("/sponsors/{sponsor_slug:str}")
+async def sponsor_page(
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    seat: NamedDependency[Seat],
+    sponsor_slug: FromPath[str],
+) -> Response[str]:
+    return await _sponsor(asking, by, seat, sponsor_slug)
+
+
+async def _form(
+    asking: Asking,
+    seat: Seat,
+    errors: dict[str, Any] | None = None,
+    answers: dict[str, Any] | None = None,
+) -> Response[str]:
+    return page(
+        asking,
+        "organize/sponsor_new.html",
+        status=422 if errors else 200,
+        workspace=await workspaces.look(seat.slug),
+        errors={name: str(text) for name, text in (errors or {}).items()},
+        answers=answers or {},
+    )
+
+
+async def _sponsor(
+    asking: Asking,
+    by: Actor,
+    seat: Seat,
+    slug: str,
+    *,
+    refused: tuple[dict[str, Any], dict[str, Any]] | None = None,
+) -> Response[str]:
+    look = await workspaces.look(seat.slug)
+    async with scoped(by, readonly=True):
+        sponsor = await sponsors.sponsor_by_slug(slug)
+        people = await sponsors.contacts(sponsor.id)
+        sponsored = await sponsors.meetups_of(sponsor.id)
+    errors, answers = refused or ({}, {})
+    return page(
+        asking,
+        "organize/sponsor.html",
+        status=422 if refused else 200,
+        workspace=look,
+        sponsor=sponsor,
+        contacts=people,
+        meetups=sponsored,
+        portal_href=f"{asking.settings.origin}/portal/{look.slug}",
+        is_organiser=seat.role in ORGANISERS,
+        errors={name: str(text) for name, text in errors.items()},
+        answers=answers,
+    )
+
+
+# Acting
+
+
+@post("/sponsors/new", status_code=303)
+async def make(
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+) -> Response[Any]:
+    answers = await typed(request)
+    try:
+        form = read(SponsorForm, answers)
+        made = await sponsors.make_sponsor(
+            form.name, website=form.website or "", by=by, now=now
+        )
+    except Invalid as no:
+        return await _form(asking, seat, dict(no.fields), answers)
+    except sponsors.SponsorExists as no:
+        return await _form(asking, seat, {"name": str(no)}, answers)
+    said = _("The sponsor is written down.")
+    return away(asking, f"/w/{seat.slug}/sponsors/{made.slug}", said=said)
+
+
+@post("/sponsors/{sponsor_slug:str}/contacts", status_code=303)
+async def add_contact(
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+    sponsor_slug: FromPath[str],
+) -> Response[Any]:
+    answers = await typed(request)
+    try:
+        form = read(ContactForm, answers)
+        look = await workspaces.look(seat.slug)
+        async with scoped(by):
+            sponsor = await sponsors.sponsor_by_slug(sponsor_slug)
+            await sponsors.add_contact(
+                sponsor.id,
+                form.email,
+                workspace=look,
+                origin=asking.settings.origin,
+                by=by,
+                now=now,
+            )
+    except Invalid as no:
+        refused = (dict(no.fields), answers)
+        return await _sponsor(asking, by, seat, sponsor_slug, refused=refused)
+    said = _(
+        "%(email)s may read this sponsor’s page and is told by letter.", email=form.email
+    )
+    return away(asking, f"/w/{seat.slug}/sponsors/{sponsor_slug}", said=said)
+
+
+@post("/sponsors/{sponsor_slug:str}/contacts/{contact_id:uuid}/end", status_code=303)
+async def end_contact(
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+    sponsor_slug: FromPath[str],
+    contact_id: FromPath[UUID],
+) -> Response[Any]:
+    async with scoped(by):
+        sponsor = await sponsors.sponsor_by_slug(sponsor_slug)
+        if contact_id not in {one.id for one in await sponsors.contacts(sponsor.id)}:
+            raise NotFound
+        await sponsors.end_contact(contact_id, by=by, now=now)
+    said = _("This contact reads nothing any more.")
+    return away(asking, f"/w/{seat.slug}/sponsors/{sponsor_slug}", said=said)
+
+
+@post("/meetups/{meetup_slug:str}/sponsors", status_code=303)
+async def sponsor_meetup(
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+    meetup_slug: FromPath[str],
+) -> Response[Any]:
+    """A sponsor who comes after the meetup is closed is told what the others were."""
+    path = f"/w/{seat.slug}/meetups/{meetup_slug}"
+    look = await workspaces.look(seat.slug)
+    answers = await typed(request)
+    try:
+        form = read(SponsoringForm, answers)
+    except Invalid:
+        said = _("Choose a sponsor first.")
+        return away(asking, path, said=said, tone="bad")
+    async with scoped(by):
+        meetup = await meetups.meetup_by_slug(meetup_slug)
+        await sponsors.sponsor_meetup(form.sponsor, meetup, by=by, now=now)
+        if meetup.closed_at is not None:
+            await editions.freeze(
+                meetup, workspace=look, origin=asking.settings.origin, by=by, now=now
+            )
+    return away(asking, path, said=_("The sponsor is on this meetup."))
+
+
+@post("/meetups/{meetup_slug:str}/sponsors/{sponsor_id:uuid}/end", status_code=303)
+async def end_sponsorship(
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+    meetup_slug: FromPath[str],
+    sponsor_id: FromPath[UUID],
+) -> Response[Any]:
+    path = f"/w/{seat.slug}/meetups/{meetup_slug}"
+    async with scoped(by, readonly=True):
+        meetup = await meetups.meetup_by_slug(meetup_slug)
+    try:
+        await sponsors.end_sponsorship(sponsor_id, meetup, by=by, now=now)
+    except Conflict as no:
+        return away(asking, path, said=str(no), tone="bad")
+    return away(asking, path, said=_("The sponsor is taken off this meetup."))
+
+
+READS: list[HTTPRouteHandler] = [listing, sponsor_page]
+WRITES: list[HTTPRouteHandler] = [
+    new,
+    make,
+    add_contact,
+    end_contact,
+    sponsor_meetup,
+    end_sponsorship,
+]
