@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from piccolo.columns import UUID as UuidColumn  # noqa: N811
 from piccolo.columns import BigInt, Boolean, Bytea, Integer, Text, Timestamptz
-from piccolo.columns import UUID as UuidColumn
 
 from checkin.verdicts import Clash, Fact, Kind, State, Verdict, corrected, fold
 from events.admission import registrations
@@ -186,7 +186,9 @@ async def keep(row: Checkin, answer: bytes) -> bool:
     return kept is not None
 
 
-async def settle(holder: Holder, facts: Sequence[Fact], *, by: Actor, now: datetime) -> State:
+async def settle(
+    holder: Holder, facts: Sequence[Fact], *, by: Actor, now: datetime
+) -> State:
     """Write what the facts add up to, and tell the registration whether she came."""
     state = added_up(facts)
     await sql(
@@ -235,7 +237,9 @@ async def _keep_incidents(holder: Holder, clashes: Sequence[Clash], *, by: Actor
                 holder.id,
                 UUID(clash.first.id),
                 UUID(clash.second.id),
-                corrected(clash.second.at, clash.second.offset_ms, clash.second.received_at),
+                corrected(
+                    clash.second.at, clash.second.offset_ms, clash.second.received_at
+                ),
             )
             for clash in clashes
         ],

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from piccolo.columns import UUID as UuidColumn  # noqa: N811
 from piccolo.columns import Boolean, Bytea, Text, Timestamptz
-from piccolo.columns import UUID as UuidColumn
 
 from events.planning.meetups import Meetup
 from server import audit
@@ -204,7 +204,9 @@ async def add_device(
 
 
 @atomic()
-async def renew_code(device_id: UUID, *, meetup_id: UUID, by: Actor, now: datetime) -> Pairing:
+async def renew_code(
+    device_id: UUID, *, meetup_id: UUID, by: Actor, now: datetime
+) -> Pairing:
     """Another code for a device that no phone has taken yet; the old one is dead."""
     code = new_code()
     row = await one(
@@ -230,7 +232,9 @@ async def pair(
     """Give the phone that holds this code its token; of many that try, one gets it."""
     hashed = digest(code)
     async with scoped(NOWHERE, presented=hashed):
-        row = await one("SELECT id, workspace_id FROM device WHERE pairing_hash = $1", hashed)
+        row = await one(
+            "SELECT id, workspace_id FROM device WHERE pairing_hash = $1", hashed
+        )
     if row is None:
         raise PairingExpired
     by = by.within(row["workspace_id"])

@@ -215,7 +215,9 @@ def _is_ours(door: Door, scanned: Signed) -> bool:
     return tickets.verify(scanned, public)
 
 
-def judged(door: Door, item: FactIn, ticket: verdicts.Ticket | None, state: State) -> Answer:
+def judged(
+    door: Door, item: FactIn, ticket: verdicts.Ticket | None, state: State
+) -> Answer:
     """What the rule says of an entry or exit: of now if asked, of then if told."""
     kind = Kind(item.kind)
     if door.mode is Mode.ASK:

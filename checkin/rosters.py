@@ -94,7 +94,9 @@ async def roster(station: Station, keys: Keys) -> Roster:
                 REPLACED
                 if row["is_replaced"]
                 else status_byte(
-                    row["status"], is_inside=row["is_inside"], has_been_in=row["has_been_in"]
+                    row["status"],
+                    is_inside=row["is_inside"],
+                    has_been_in=row["has_been_in"],
                 )
             ]
         )

@@ -78,7 +78,9 @@ async def take(
         results[n] = await _take_one(door, item, codes.get(n))
     taken = Taken(now=now, results=[results[n] for n in range(len(read_items))])
     if mode is Mode.TELL:
-        taken.gaps = await _gaps(station, {item.boot_id for _, item in items if item.boot_id})
+        taken.gaps = await _gaps(
+            station, {item.boot_id for _, item in items if item.boot_id}
+        )
     return taken
 
 
@@ -243,7 +245,10 @@ def _result(
     for clash in checkins.added_up(facts).clashes:
         if str(item.id) in {clash.first.id, clash.second.id}:
             result.incident = Clashing(
-                _moment(clash.first), clash.first.gate, _moment(clash.second), clash.second.gate
+                _moment(clash.first),
+                clash.first.gate,
+                _moment(clash.second),
+                clash.second.gate,
             )
     return result
 
@@ -275,6 +280,7 @@ def _row(
         received_at=door.now,
         verdict=verdict.value,
     )
+
 
 async def _replayed(door: Door, item: FactIn, code: Code | None) -> Result | None:
     """The answer this id was given, if it was; another fact under it is a conflict."""

@@ -179,6 +179,7 @@ async def _watch_outbox(stop: asyncio.Event) -> None:
     while not stop.is_set():
         with suppress(Exception):
             telemetry.OUTBOX_AGE.set(await jobs.oldest_waiting())
+            telemetry.JOBS_GIVEN_UP.set(await jobs.given_up())
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 15)
 
@@ -268,6 +269,14 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: Any) -> None:  # noqa: ANN401 - signal's signature
         self.litestar.state.draining = True
         super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Hear the signals, and do not raise them again: there is more to close after us."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 async def serve(

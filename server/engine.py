@@ -206,6 +206,7 @@ def is_retryable(error: BaseException) -> bool:
         asyncpg.PostgresConnectionError
         | asyncpg.CannotConnectNowError
         | asyncpg.InterfaceError
+        | asyncpg.InternalClientError  # a connection that dies under a statement
         | asyncpg.AdminShutdownError
         | asyncpg.CrashShutdownError
         | asyncpg.ReadOnlySQLTransactionError

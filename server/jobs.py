@@ -22,12 +22,14 @@ from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job, Schedule
 
 from server.clock import utc_now
-from server.database import Address, connection, one, sql
+from server.database import Address, connection, is_retryable, one, sql
+from server.errors import Busy
 
 QUEUE_DDL = QueryBuilderEnvironment().build_install_query(create_schema=False)
 LONGEST_PAUSE = 10.0
 LONGEST_SLEEP = timedelta(seconds=2)
 MOST_ATTEMPTS = 6
+MOST_KNOCKS = 20
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)
 
@@ -122,9 +124,29 @@ async def _attempt(name: str, handler: Handler, item: Job) -> None:
             log.exception("jobs.failed", extra=told)
             raise JobFailed(name) from None
         log.warning("jobs.again", extra=told)
+        if is_retryable(error) or isinstance(error, Busy):
+            await _database_back()
         pause = min(FIRST_PAUSE * 2**item.attempts, LONGEST_DELAY)
         # Without its cause: the queue would keep a trace that may quote a person's data.
         raise RetryRequested(delay=pause, reason=type(error).__name__) from None
+
+
+async def _database_back() -> None:
+    """Wait for the database: the queue gives up a job whose retry it cannot write."""
+    for _ in range(MOST_KNOCKS):
+        with suppress(Exception):
+            await one("SELECT 1")
+            return
+        await asyncio.sleep(0.5)
+
+
+async def _take_back(pool: asyncpg.Pool) -> None:
+    """Queue again what the queue gave up before its last attempt."""
+    await pool.execute(
+        "UPDATE pgqueuer SET status = 'queued', execute_after = now()"
+        " WHERE status = 'failed' AND attempts + 1 < $1",
+        MOST_ATTEMPTS,
+    )
 
 
 def _worker(pool: asyncpg.Pool) -> PgQueuer:
@@ -163,6 +185,7 @@ async def work(address: Address, *, stop: asyncio.Event) -> None:
 async def _work_once(address: Address, stop: asyncio.Event) -> None:
     """Do jobs until told to stop, or until the database goes away."""
     async with asyncpg.create_pool(**address.arguments(), min_size=2, max_size=4) as pool:
+        await _take_back(pool)
         worker = _worker(pool)
         waiter = asyncio.create_task(_shut(worker, stop))
         try:

@@ -16,15 +16,20 @@ from checkin.pages import facts, gates, scanner
 from events.pages import (
     api_meetups,
     api_people,
+    api_registrations,
     api_reports,
     communities,
     home,
     imports,
+    meetups,
     people,
+    planning,
     portal,
     public,
     registrations,
     reports,
+    series,
+    sponsors,
     tickets,
 )
 from server import health
@@ -71,20 +76,28 @@ def audiences(settings: Settings) -> list[Audience]:
         Audience(WORKSPACE, in_workspace(DOOR_STAFF), gates.DOOR_STAFF),
         # A workspace's team reads
         Audience(WORKSPACE, in_team, home.TEAM),
+        Audience(WORKSPACE, in_team, meetups.READS),
+        Audience(WORKSPACE, in_team, series.READS),
         Audience(WORKSPACE, in_team, registrations.READS),
+        Audience(WORKSPACE, in_team, sponsors.READS),
         Audience(WORKSPACE, in_team, reports.TEAM),
         Audience(WORKSPACE, in_team, people.TEAM),
         Audience(WORKSPACE, in_team, communities.TEAM),
         Audience(WORKSPACE, in_team, imports.TEAM),
         # Its organisers act
+        Audience(WORKSPACE, organising, meetups.WRITES),
+        Audience(WORKSPACE, organising, planning.WRITES),
         Audience(WORKSPACE, organising, registrations.WRITES),
+        Audience(WORKSPACE, organising, sponsors.WRITES),
         # Its owners settle
         Audience(WORKSPACE, in_workspace(OWNERS), workspace.OWNERS),
         # Its sponsors' contacts
         Audience(PORTAL, in_workspace(frozenset({Role.SPONSOR})), portal.SPONSORS),
         # Machines with a token
         Audience(API, by_token(TEAM), api_meetups.READS, "meetups"),
+        Audience(API, by_token(TEAM), api_registrations.READS, "registrations"),
         Audience(API, by_token(ORGANISERS), api_meetups.WRITES, "meetups"),
+        Audience(API, by_token(ORGANISERS), api_registrations.WRITES, "registrations"),
         Audience(API, by_token(TEAM), api_people.READS, "people"),
         Audience(API, by_token(ORGANISERS), api_people.WRITES, "people"),
         Audience(API, by_token(TEAM), api_reports.TEAM, "reports"),

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 
 from server import postgres, schema
@@ -22,12 +23,18 @@ from server.database import DB, Address
 from server.rendering import PdfPool
 from server.settings import Environment, Settings
 from tests import world
+from tests.complete import Complete
 
 _running = ExitStack()
+
+# A busy machine is no fault of the code; what must be fast has a benchmark.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The controller starts PostgreSQL; its workers are told where."""
+    config.pluginmanager.register(Complete(config), "complete")
     if hasattr(config, "workerinput") or "APERO_TEST_SERVER" in os.environ:
         return
     if config.option.collectonly:

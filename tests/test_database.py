@@ -205,7 +205,11 @@ async def test_a_killed_backend_heals(admin, addresses):
 
     try:
         with pytest.raises(
-            (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
+            (
+                asyncpg.PostgresConnectionError,
+                asyncpg.AdminShutdownError,
+                asyncpg.InternalClientError,
+            )
         ) as caught:
             await killed_half_way()
         assert is_retryable(caught.value)
@@ -464,6 +468,7 @@ def test_a_key_carries_its_moment(monkeypatch):
     [
         (asyncpg.SerializationError("x"), True),
         (ConnectionResetError(), True),
+        (asyncpg.InternalClientError("x"), True),
         (TimeoutError(), True),
         (FileNotFoundError(), False),
         (asyncpg.UniqueViolationError("x"), False),

@@ -213,6 +213,41 @@ async def test_a_worker_survives_a_database_that_stops_and_comes_back(
     assert done == ["before", "behind"]
 
 
+async def test_what_the_queue_gave_up_too_early_is_taken_back(done, addresses):
+    await write("early")
+    await write("late")
+    await sql(
+        "UPDATE pgqueuer SET status = 'failed',"
+        " attempts = id - (SELECT min(id) FROM pgqueuer)"
+    )
+    await sql("UPDATE pgqueuer SET attempts = attempts * ($1::int - 1)", jobs.MOST_ATTEMPTS)
+    async with working(addresses.app):
+        await until(lambda: done == ["early"])
+    assert await jobs.given_up() == 1
+
+
+async def test_a_job_waits_for_a_database_that_is_away(done, addresses):
+    attempts = []
+
+    @jobs.job("needy")
+    async def needy(_payload):
+        attempts.append(1)
+        if len(attempts) == 1:
+            before, DB.pool = DB.pool, None
+            asyncio.get_running_loop().call_later(0.7, setattr, DB, "pool", before)
+            await sql("SELECT 1")
+
+    async with scoped(NOWHERE):
+        await jobs.enqueue("needy", {})
+    async with working(addresses.app):
+        await until(lambda: len(attempts) == 1)
+        await until(lambda: DB.pool is not None)
+        await sql("UPDATE pgqueuer SET execute_after = now()")
+        await write("after")
+        await until(lambda: done == ["after"])
+    assert await jobs.given_up() == 0
+
+
 async def test_periodic_work_runs_and_one_that_raises_stops_nothing(done, addresses):
     ticks = []
 

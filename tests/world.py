@@ -2,6 +2,7 @@
 another workspace, Eiko is the sponsor's contact. Builders read as English.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import msgspec
 
 from server import accounts, jobs, workspaces
 from server.audit import Actor, ActorKind, system
-from server.database import NOWHERE, one, scoped, sql
+from server.database import DB, NOWHERE, one, scoped, sql
 from server.web import SESSION_COOKIE
 from server.workspaces import Look, Role
 
@@ -120,3 +121,21 @@ async def letters_to(email: str) -> list[Any]:
     everywhere = frozenset(row["id"] for row in await sql("SELECT id FROM workspace"))
     async with scoped(everywhere):
         return await sql("SELECT * FROM letter WHERE recipient = $1 ORDER BY id", email)
+
+
+@asynccontextmanager
+async def counting_queries() -> AsyncIterator[list[str]]:
+    """The queries that a test's transaction is asked meanwhile."""
+    transaction = DB.current_transaction.get()
+    assert transaction is not None, "only inside a test that is rolled back"
+    asked: list[str] = []
+
+    def note(query: Any) -> None:
+        asked.append(query.query)
+
+    transaction.connection.add_query_logger(note)
+    try:
+        yield asked
+        await asyncio.sleep(0)  # the last query is told on the next turn of the loop
+    finally:
+        transaction.connection.remove_query_logger(note)

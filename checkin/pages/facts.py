@@ -119,7 +119,7 @@ async def by_device(connection: AnyConnection, _: BaseRouteHandler) -> None:
 
 
 def _station(request: Request[Any, Any, Any]) -> Station:
-    station: Station = request.scope["state"]["station"]  # type: ignore[typeddict-item]
+    station: Station = request.scope["state"]["station"]
     return station
 
 
@@ -139,7 +139,9 @@ _FACT = Schema(
             enum=[Kind.ENTRY.value, Kind.EXIT.value, Kind.UNDO.value],
             description="What the device did.",
         ),
-        "at": _text("The device's clock, RFC 3339 with its offset.", OpenAPIFormat.DATE_TIME),
+        "at": _text(
+            "The device's clock, RFC 3339 with its offset.", OpenAPIFormat.DATE_TIME
+        ),
         "seq": Schema(
             type=OpenAPIType.INTEGER, minimum=0, description="Counts up within one start."
         ),
@@ -281,7 +283,9 @@ async def facts(
     ),
 )
 async def roster(
-    request: Request[Any, Any, Any], asking: NamedDependency[Asking], by: NamedDependency[Actor]
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
 ) -> Response[rosters.Roster | None]:
     async with scoped(by, readonly=True):
         found = await rosters.roster(_station(request), tickets.keys_of(asking.settings))

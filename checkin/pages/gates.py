@@ -180,8 +180,7 @@ async def add_device(
         form = read(DeviceForm, asked)
         async with scoped(by):
             meetup = await meetups.meetup_by_slug(meetup_slug)
-            if form.gate not in {gate.id for gate in await devices.gates(meetup.id)}:
-                raise Invalid(gate=_("Choose one of the answers offered."))
+            await _check_gate(form.gate, meetup)
             pairing = await devices.add_device(
                 form.name, gate_id=form.gate, language=asking.lang, by=by, now=now
             )
@@ -190,6 +189,11 @@ async def add_device(
         no = Invalid(**{f"device_{name}": text for name, text in no.fields.items()})
         return await _door(asking, by, now, slug, meetup_slug, refusal=no, asked=asked)
     return await _pairing_page(asking, meetup, slug, pairing)
+
+
+async def _check_gate(gate_id: UUID, meetup: Meetup) -> None:
+    if gate_id not in {gate.id for gate in await devices.gates(meetup.id)}:
+        raise Invalid(gate=_("Choose one of the answers offered."))
 
 
 @post("/meetups/{meetup_slug:str}/door/devices/{device_id:uuid}/code")
@@ -237,7 +241,9 @@ async def revoke(
     async with scoped(by):
         meetup = await meetups.meetup_by_slug(meetup_slug)
         await devices.revoke(device_id, meetup_id=meetup.id, by=by, now=now)
-    return away(asking, _path(slug, meetup_slug), said=_("That phone opens no door any more."))
+    return away(
+        asking, _path(slug, meetup_slug), said=_("That phone opens no door any more.")
+    )
 
 
 DOOR_STAFF: list[ControllerRouterHandler] = [

@@ -36,7 +36,11 @@ async def worker() -> Response[bytes]:
 @get("/door/manifest.webmanifest", media_type="application/manifest+json")
 async def manifest(asking: NamedDependency[Asking]) -> dict[str, Any]:
     icons = [
-        {"src": assets.asset(f"icon-{side}.png"), "sizes": f"{side}x{side}", "type": "image/png"}
+        {
+            "src": assets.asset(f"icon-{side}.png"),
+            "sizes": f"{side}x{side}",
+            "type": "image/png",
+        }
         for side in (192, 512)
     ]
     return {

@@ -124,14 +124,23 @@ function shown(asked, answer) {
 const undoActs = () => [{ icon: "undo", label: screens.word("undo"), run: undo }];
 
 function letInActs(asked, answer) {
+  if (answer.verdict === "unknown") {
+    return [{ icon: "plus", label: screens.word("no-ticket"), opens: "walk-in" }];
+  }
   if (answer.tone !== "wait" || asked.kind !== "entry") return [];
   return [{ icon: "check", label: screens.word("let-in"), run: () => letIn(asked) }];
 }
 
 const openActs = (asked) => [
   { icon: "check", label: screens.word("let-in"), run: () => letIn(asked) },
-  { icon: "swap", label: screens.word("retry"), run: () => scanned(asked.ticket) },
+  { icon: "swap", label: screens.word("retry"), run: () => again(asked) },
 ];
+
+/** Once more, with patience for an answer: it is the same fact. */
+function again(asked) {
+  line.state.isAway = false;
+  return scanned(asked.ticket);
+}
 
 const letIn = (asked) =>
   scanned(asked.ticket, { override_reason: screens.word("override") });

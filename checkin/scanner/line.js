@@ -64,9 +64,14 @@ async function refused(answer) {
   return new Refused(answer.status, await answer.json().catch(() => ({})));
 }
 
-/** Ask about one fact; null when nobody answered in time. */
+/**
+ * Ask about one fact; null when nobody answered in time.
+ *
+ * What waits is told first: the server must not decide without what happened before.
+ */
 export async function ask(fact) {
   if (!navigator.onLine || state.isAway) return null;
+  if (!(await inTime(flush()))) return null;
   try {
     const body = { mode: "ask", facts: [plain(fact)] };
     const found = await call("/api/v1/door/facts", { body, patience: PATIENCE });
@@ -76,6 +81,12 @@ export async function ask(fact) {
     state.isAway = true;
     return null;
   }
+}
+
+/** The outcome if it comes before the patience ends, otherwise null. */
+function inTime(outcome) {
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, null));
+  return Promise.race([outcome, late]);
 }
 
 /** Send what waits, oldest first, once at a time; true when nothing is left. */

@@ -9,9 +9,10 @@ const CODE = /^[0-9A-Za-z]{4}[\s-]?[0-9A-Za-z]{4}$/;
 
 /** Let the buttons open their panels. */
 export function wire() {
-  for (const button of document.querySelectorAll("[data-opens]")) {
-    button.addEventListener("click", () => open(button.dataset.opens));
-  }
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) open(opener.dataset.opens);
+  });
   for (const button of document.querySelectorAll("[data-closes]")) {
     button.addEventListener("click", () => button.closest("dialog").close());
   }
@@ -19,7 +20,7 @@ export function wire() {
   $("walk-in-form").addEventListener("submit", walkIn);
 }
 
-export function open(id) {
+function open(id) {
   const panel = $(id);
   panel.querySelector("form").reset();
   $("found").replaceChildren();
@@ -61,7 +62,7 @@ function list(items) {
 function choice(item) {
   const state = item.is_inside ? word("inside-already") : word(`status-${item.status}`);
   return button(`${item.label} · ${state}`, () => {
-    const yes = button(`${word("let-in")} : ${item.label}`, () => use(item.handle));
+    const yes = button(`${word("let-in")} ${item.label}`, () => use(item.handle));
     yes.classList.add("first");
     const back = button(word("back"), () => $("found").replaceChildren());
     $("found").replaceChildren(yes, back);

@@ -14,7 +14,7 @@ const screen = $("answer");
 
 let timer = null;
 
-export const word = (name) => $("words").dataset[name] ?? "";
+export const word = (name) => $("words").getAttribute(`data-${name}`) ?? "";
 
 /** « 19 h 42 » or “7:42 pm”, where the meetup is. */
 export function hour(moment, zone) {
@@ -40,6 +40,7 @@ export function show(said, { zone, acts = [] } = {}) {
   buttons(acts);
   view.hidden = true;
   screen.hidden = false;
+  headButtons(true);
   $("said").textContent = `${screen.innerText.replace(/\s+/g, " ")}`;
   sound.play(document.body.dataset.verdict);
   linger();
@@ -63,14 +64,24 @@ export function scan() {
   delete document.body.dataset.verdict;
   screen.hidden = true;
   view.hidden = false;
+  headButtons(false);
   $("next").hidden = true;
   $("answer-tools").hidden = true;
   $("tools").hidden = false;
 }
 
+/** An answer has its own acts; the head keeps where and how many. */
+function headButtons(areHidden) {
+  for (const one of document.querySelectorAll(".door-bar .icon-button")) {
+    one.style.display = areHidden ? "none" : "";
+  }
+}
+
 function buttons(acts) {
+  const find = { icon: "search", label: word("find"), opens: "find" };
   const next = { icon: "qr", label: word("next"), run: scan };
-  $("answer-tools").replaceChildren(...[...acts, next].slice(-3).map(button));
+  const most = acts.length > 1 ? [...acts, next] : [...acts, find, next];
+  $("answer-tools").replaceChildren(...most.map(button));
   $("answer-tools").hidden = false;
   $("tools").hidden = true;
   // a fresh bar begins to drain again
@@ -80,14 +91,12 @@ function buttons(acts) {
   bar.replaceWith(again);
 }
 
-function button({ icon, label, run }) {
+function button({ icon, label, run, opens }) {
   const made = document.createElement("button");
   made.type = "button";
   made.append(picture(icon), ` ${label}`);
-  made.addEventListener("click", (event) => {
-    event.stopPropagation();
-    run();
-  });
+  if (opens) made.dataset.opens = opens;
+  made.addEventListener("click", run ?? scan);
   return made;
 }
 

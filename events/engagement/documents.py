@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from events.engagement import pictures, reports
+from events.engagement import bodies, pictures, reports
 from events.engagement.effects import Lift
 from events.engagement.lift import Audience
 from events.engagement.reports import MeetupReport, SeriesReport
@@ -147,9 +147,9 @@ async def written(
     """The report in one of its forms, in the language given."""
     with use(language):
         if form == "csv":
-            return reports.as_csv(report)
+            return bodies.as_csv(report)
         if form == "json":
-            return reports.as_json(report)
+            return bodies.as_json(report)
         page = printed(report, workspace, language)
         return await printer(page, assets(), title(report))
 

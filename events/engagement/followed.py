@@ -91,7 +91,7 @@ WITH here AS (
   SELECT m.workspace_id, m.id, (m.starts_at AT TIME ZONE m.time_zone)::date AS d,
     m.time_zone
   FROM meetup m WHERE m.workspace_id = ANY (apero_scope()) AND m.id = ANY ($1::uuid[])
-), person AS (
+), person AS MATERIALIZED (
   SELECT h.workspace_id, h.id AS meetup_id, h.d, r.member_id, r.is_drawn,
     r.status = 'confirmed' AS is_admitted,
     r.status = 'confirmed' AND r.attended_at IS NOT NULL AS came,
@@ -109,25 +109,32 @@ WITH here AS (
   JOIN registration r ON r.workspace_id = h.workspace_id AND r.meetup_id = h.id
   JOIN member p ON p.workspace_id = r.workspace_id AND p.id = r.member_id
   WHERE r.source <> 'walk_in' AND (r.status = 'confirmed' OR r.is_drawn IS NOT NULL)
-)
-SELECT p.meetup_id, p.member_id, p.is_drawn, p.came, p.is_admitted, p.reason,
-  w.days_before, w.days_after, w.acts_before, w.acts_after,
-  w.placebo_before, w.placebo_after, w.gap_before, w.gap_after, w.last
-FROM person p LEFT JOIN LATERAL (
-  SELECT {_count(_DAYS, lift.PRE)} AS days_before, {_count(_DAYS, lift.POST)} AS days_after,
+), known AS MATERIALIZED (
+  SELECT p.workspace_id, p.meetup_id, p.member_id, p.d, i.id FROM person p
+  JOIN identity i ON i.workspace_id = p.workspace_id AND i.member_id = p.member_id
+  WHERE p.reason IS NULL
+), x AS (
+  SELECT k.meetup_id, k.member_id, a.day - k.d AS at, sum(a.acts)::int AS acts
+  FROM known k CROSS JOIN LATERAL (
+    SELECT a.day, a.acts FROM activity_day a
+    WHERE a.workspace_id = k.workspace_id AND a.identity_id = k.id
+      AND a.day >= k.d + ({_FIRST}) AND a.day < k.d + {_LAST}
+    OFFSET 0) a  -- the index is used even where nothing was analysed yet
+  GROUP BY k.meetup_id, k.member_id, a.day - k.d
+), w AS (
+  SELECT x.meetup_id, x.member_id,
+    {_count(_DAYS, lift.PRE)} AS days_before, {_count(_DAYS, lift.POST)} AS days_after,
     {_count(_ACTS, lift.PRE)} AS acts_before, {_count(_ACTS, lift.POST)} AS acts_after,
     {_count(_DAYS, lift.PLACEBO_PRE)} AS placebo_before,
     {_count(_DAYS, lift.PLACEBO_POST)} AS placebo_after,
     {_count(_DAYS, lift.GAP_PRE)} AS gap_before,
-    {_count(_DAYS, lift.GAP_POST)} AS gap_after,
-    max(x.at) AS last
-  FROM (
-    SELECT a.day - p.d AS at, sum(a.acts)::int AS acts FROM identity i JOIN activity_day a
-      ON a.workspace_id = i.workspace_id AND a.identity_id = i.id
-    WHERE i.workspace_id = p.workspace_id AND i.member_id = p.member_id
-      AND a.day >= p.d + ({_FIRST}) AND a.day < p.d + {_LAST}
-    GROUP BY a.day) x
-) w ON p.reason IS NULL
+    {_count(_DAYS, lift.GAP_POST)} AS gap_after, max(x.at) AS last
+  FROM x GROUP BY x.meetup_id, x.member_id
+)
+SELECT p.meetup_id, p.member_id, p.is_drawn, p.came, p.is_admitted, p.reason,
+  w.days_before, w.days_after, w.acts_before, w.acts_after,
+  w.placebo_before, w.placebo_after, w.gap_before, w.gap_after, w.last
+FROM person p LEFT JOIN w ON w.meetup_id = p.meetup_id AND w.member_id = p.member_id
 ORDER BY p.meetup_id, p.member_id
 """  # noqa: S608 - nothing but our own text and numbers
 

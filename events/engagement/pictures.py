@@ -10,7 +10,7 @@ from events.engagement.reports import Arrival, MeetupReport, Step
 from events.engagement.sentences import signed
 from server import charts
 from server.charts import Chart, Palette, Words
-from server.i18n import Lazy, hour, lazy, number, percent, short_date
+from server.i18n import Lazy, hour, lazy, number, percent, short_date, zone
 from server.i18n import gettext as _
 
 MINUTES = 60
@@ -116,7 +116,7 @@ def attendance(meetups: Sequence[Attendance], palette: Palette) -> Chart:
     """Who came to each meetup of a series: those who had come before, and the others."""
     rows = [
         charts.Row(
-            short_date(one.starts_at, one.time_zone),
+            _day(one),
             (one.returning, one.attended - one.returning) if one.attended else (None, None),
         )
         for one in meetups
@@ -131,3 +131,9 @@ def attendance(meetups: Sequence[Attendance], palette: Palette) -> Chart:
         number=number,
     )
     return charts.bars(rows, words, palette)
+
+
+def _day(one: Attendance) -> str:
+    """The day of a meetup without its year, so that many fit below their bars."""
+    year = str(one.starts_at.astimezone(zone(one.time_zone)).year)
+    return short_date(one.starts_at, one.time_zone).replace(year, "").strip(", \u00a0")

@@ -107,8 +107,7 @@ def said(lift: Lift, finding: Finding, audience: Audience = Audience.ORGANISER) 
         return Said(finding.outcome, *_too_few(lift, audience))
     told = _effect(lift, finding, finding.effect, audience)
     if finding.reading is Reading.NOT_SHOWN:
-        seen = number(finding.effect.detectable, 1)
-        told = f"{told} {_detectable(finding.outcome, seen)}"
+        told = f"{told} {_detectable(finding.outcome, finding.effect.detectable)}"
     return Said(finding.outcome, str(HEADLINES[finding.reading]), told)
 
 
@@ -250,10 +249,21 @@ _SENTENCES = {
 }
 
 
-def _detectable(outcome: Outcome, seen: str) -> str:
+def _detectable(outcome: Outcome, value: float) -> str:
+    n, seen = _plural(value), number(value, 1)
     if outcome is Outcome.ACTIVE_DAYS:
-        return _("We could have seen a difference of %(days)s days or more.", days=seen)
-    return _("We could have seen a difference of %(acts)s acts or more.", acts=seen)
+        return ngettext(
+            "We could have seen a difference of %(days)s day or more.",
+            "We could have seen a difference of %(days)s days or more.",
+            n,
+            days=seen,
+        )
+    return ngettext(
+        "We could have seen a difference of %(acts)s act or more.",
+        "We could have seen a difference of %(acts)s acts or more.",
+        n,
+        acts=seen,
+    )
 
 
 # Evidence
@@ -287,7 +297,7 @@ def evidence(lift: Lift) -> list[str]:
         lines.append(_placebo(lift.placebo))
     if lift.gap is not None:
         lines.append(
-            _("Before the meetup the first group had drifted by %(days)s days of 28 from the other.", days=signed(lift.gap.estimate))  # noqa: E501
+            _("Gap between the groups before the meetup, in days of 28: %(days)s.", days=signed(lift.gap.estimate))  # noqa: E501
         )  # fmt: skip
     return lines
 

@@ -1,4 +1,4 @@
-"""The API of meetups and registrations, for machines with a token.
+"""The API of meetups, for machines with a token.
 
 Lists are read on with `after`; what changes something answers with what it became.
 """
@@ -13,8 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, Parameter
 
 from events.admission import registrations, tickets
-from events.admission.passes import code_of, href_of, pass_of
-from events.admission.registrations import Counts, Line, Registration, Shown, Source, Status
+from events.admission.registrations import Counts
 from events.engagement import plans
 from events.people import communities
 from events.planning import meetups
@@ -23,8 +22,8 @@ from server import workspaces
 from server.audit import Actor
 from server.database import find, scoped
 from server.errors import Invalid
-from server.forms import clean, email
-from server.i18n import LANGUAGES, lazy
+from server.forms import clean
+from server.i18n import lazy
 from server.web import Asking, typed
 
 MOST = 200
@@ -82,46 +81,11 @@ class ReasonBody(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
 
 
-class PersonBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Who wants a place."""
-
-    name: str
-    email: str
-    language: str = ""
-
-
-class RegistrationView(msgspec.Struct, kw_only=True):
-    """A registration as the API shows it; `code` is what its ticket prints."""
-
-    id: UUID
-    status: Status
-    rank: int | None
-    is_new: bool
-    code: str | None
-    typed: str | None
-    href: str
-
-
 class Meetups(msgspec.Struct):
     """Some meetups, and from where to read on."""
 
     items: list[MeetupView]
     next: str | None
-
-
-class Registrations(msgspec.Struct):
-    """Some registrations, and from where to read on."""
-
-    items: list[Line]
-    next: UUID | None
-
-
-class Released(msgspec.Struct):
-    """A registration after its release, and what it was."""
-
-    id: UUID
-    status: Status
-    was: Status
 
 
 # Rules
@@ -140,6 +104,8 @@ def one_line(text: str, name: str, longest: int = 200) -> str:
 
 async def body_of(request: Request[Any, Any, Any], shape: Any) -> Any:  # noqa: ANN401
     """The JSON body as this shape, or Invalid with the field and the reason."""
+    if request.content_type[0] != "application/json":
+        raise Invalid(body=lazy("Send a JSON object."))
     answers = await typed(request)
     try:
         return msgspec.convert(answers, shape, strict=False)
@@ -155,8 +121,9 @@ async def body_of(request: Request[Any, Any, Any], shape: Any) -> Any:  # noqa: 
 @get(
     "/meetups",
     summary="List the meetups",
-    description="Every meetup of the workspace, drafts included. `when` is `upcoming` (soonest"
-    " first) or `past` (latest first, read on with `after`). Roles: owner, manager, moderator.",
+    description="Every meetup of the workspace, drafts included. `when` is `upcoming`"
+    " (soonest first) or `past` (latest first, read on with `after`). Roles: owner,"
+    " manager, moderator.",
 )
 async def list_meetups(
     by: NamedDependency[Actor],
@@ -184,8 +151,8 @@ async def list_meetups(
 @get(
     "/meetups/{meetup_id:uuid}",
     summary="Read a meetup",
-    description="One meetup with its texts, its places and its numbers. Roles: owner, manager,"
-    " moderator.",
+    description="One meetup with its texts, its places and its numbers. Roles: owner,"
+    " manager, moderator.",
 )
 async def read_meetup(
     by: NamedDependency[Actor], now: NamedDependency[datetime], meetup_id: FromPath[UUID]
@@ -242,7 +209,7 @@ async def plan(
 async def publish(
     by: NamedDependency[Actor], now: NamedDependency[datetime], meetup_id: FromPath[UUID]
 ) -> MeetupDetail:
-    await plans.publish(await _meetup(meetup_id, by), by=by, now=now)
+    await plans.publish(await meetup_of(meetup_id, by), by=by, now=now)
     return await _detail(meetup_id, by=by, now=now)
 
 
@@ -250,8 +217,8 @@ async def publish(
     "/meetups/{meetup_id:uuid}/cancel",
     status_code=200,
     summary="Call a meetup off",
-    description="Everybody who had a place or waited for one receives a letter with the reason"
-    " and a calendar entry that goes away. Roles: owner, manager.",
+    description="Everybody who had a place or waited for one receives a letter with the"
+    " reason and a calendar entry that goes away. Roles: owner, manager.",
 )
 async def cancel(
     request: Request[Any, Any, Any],
@@ -261,7 +228,7 @@ async def cancel(
 ) -> MeetupDetail:
     body = await body_of(request, ReasonBody) if await request.body() else ReasonBody()
     reason = clean(body.reason)[:1000]
-    meetup = await _meetup(meetup_id, by)
+    meetup = await meetup_of(meetup_id, by)
     await registrations.cancel_meetup(meetup, reason, by=by, now=now)
     return await _detail(meetup_id, by=by, now=now)
 
@@ -276,113 +243,11 @@ async def cancel(
 async def close(
     by: NamedDependency[Actor], now: NamedDependency[datetime], meetup_id: FromPath[UUID]
 ) -> MeetupDetail:
-    await meetups.close(await _meetup(meetup_id, by), by=by, now=now)
+    await meetups.close(await meetup_of(meetup_id, by), by=by, now=now)
     return await _detail(meetup_id, by=by, now=now)
 
 
-# Registrations
-
-
-@get(
-    "/meetups/{meetup_id:uuid}/registrations",
-    summary="List the registrations",
-    description="In order of arrival, read on with `after`. `status` is one of confirmed,"
-    " waitlisted, lost_draw, cancelled, attended, no_show, walk_in; `q` searches names and"
-    " addresses, accents ignored. Roles: owner, manager, moderator.",
-)
-async def list_registrations(
-    by: NamedDependency[Actor],
-    meetup_id: FromPath[UUID],
-    status: FromQuery[Shown | None] = None,
-    q: FromQuery[Annotated[str, Parameter(max_length=200)]] = "",
-    after: FromQuery[UUID | None] = None,
-    limit: FromQuery[Annotated[int, Parameter(ge=1, le=MOST)]] = 50,
-) -> Registrations:
-    async with scoped(by, readonly=True):
-        await find(Meetup, meetup_id)
-        lines = await registrations.listing(
-            meetup_id, status=status, search=clean(q), after=after, limit=limit
-        )
-    return Registrations(lines, lines[-1].id if len(lines) == limit else None)
-
-
-@post(
-    "/meetups/{meetup_id:uuid}/registrations",
-    status_code=201,
-    summary="Register somebody",
-    description="Gives a place or a number in line, once for each address, and writes to the"
-    " person. `code` is what the ticket's QR holds; it is null without a place. Roles: owner,"
-    " manager.",
-)
-async def register(
-    request: Request[Any, Any, Any],
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    meetup_id: FromPath[UUID],
-) -> RegistrationView:
-    body: PersonBody = await body_of(request, PersonBody)
-    name, address = one_line(body.name, "name"), email(body.email)
-    if body.language and body.language not in LANGUAGES:
-        raise Invalid(language=lazy("Choose one of the answers offered."))
-    meetup = await _meetup(meetup_id, by)
-    look = await workspaces.look_by_id(by.workspace_id)
-    keys = tickets.keys_of(asking.settings)
-    origin = asking.settings.origin
-    made = await registrations.register(
-        meetup,
-        name=name,
-        email=address,
-        language=body.language or look.language,
-        source=Source.API,
-        origin=origin,
-        workspace=look,
-        keys=keys,
-        by=by,
-        now=now,
-    )
-    async with scoped(by, readonly=True):
-        held = await pass_of(made.id)
-    code = code_of(held, keys) if held.has_ticket else None
-    return RegistrationView(
-        id=held.id,
-        status=held.status,
-        rank=held.rank,
-        is_new=made.is_new,
-        code=code.url(origin) if code else None,
-        typed=code.typed if code else None,
-        href=href_of(held, keys, origin),
-    )
-
-
-@post(
-    "/registrations/{registration_id:uuid}/release",
-    status_code=200,
-    summary="Release a place",
-    description="Frees the place, which the first who waits receives at once. Twice is once."
-    " Roles: owner, manager.",
-)
-async def release(
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    registration_id: FromPath[UUID],
-) -> Released:
-    async with scoped(by):
-        look = await workspaces.look_by_id(by.workspace_id)
-        await find(Registration, registration_id)
-        was = await registrations.release(
-            registration_id,
-            origin=asking.settings.origin,
-            workspace=look,
-            keys=tickets.keys_of(asking.settings),
-            by=by,
-            now=now,
-        )
-    return Released(registration_id, Status.CANCELLED, was)
-
-
-async def _meetup(meetup_id: UUID, by: Actor) -> Meetup:
+async def meetup_of(meetup_id: UUID, by: Actor) -> Meetup:
     async with scoped(by):
         return await find(Meetup, meetup_id)
 
@@ -425,5 +290,5 @@ def _view(
     )
 
 
-READS = [list_meetups, read_meetup, list_registrations]
-WRITES = [plan, publish, cancel, close, register, release]
+READS = [list_meetups, read_meetup]
+WRITES = [plan, publish, cancel, close]

@@ -7,8 +7,8 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from events.engagement import reports
-from events.engagement.reports import MeetupBody, SeriesBody
+from events.engagement import bodies, reports
+from events.engagement.bodies import MeetupBody, SeriesBody
 from events.planning import series
 from server.audit import Actor
 from server.database import scoped
@@ -26,7 +26,7 @@ async def meetup_report(
     meetup_id: FromPath[UUID],
 ) -> MeetupBody:
     async with scoped(by):
-        return reports.body(await reports.meetup_report(meetup_id, now))
+        return bodies.body(await reports.meetup_report(meetup_id, now))
 
 
 @get(
@@ -42,7 +42,7 @@ async def series_report(
 ) -> SeriesBody:
     async with scoped(by):
         found = await series.series_by_slug(series_slug)
-        return reports.series_body(await reports.series_report(found.id, now))
+        return bodies.series_body(await reports.series_report(found.id, now))
 
 
 TEAM = [meetup_report, series_report]

@@ -20,7 +20,6 @@ from events.people import communities
 from events.planning import meetups, series, sponsors, venues
 from events.planning.meetups import Line as MeetupLine
 from events.planning.meetups import Meetup, Stage
-from events.planning.series import Series
 from server import workspaces
 from server.audit import Actor
 from server.database import find, scoped
@@ -59,6 +58,13 @@ class RepeatForm(Form, kw_only=True):
 
 
 # Rules
+
+
+def interval(form: RepeatForm) -> int:
+    """How many days later, of those that the page offers."""
+    if form.days not in INTERVALS:
+        raise Invalid(days=lazy("Choose one of the answers offered."))
+    return form.days
 
 
 def stage_of(meetup: Meetup | MeetupLine, now: datetime) -> tuple[str, str]:
@@ -132,24 +138,24 @@ async def meetup_page(
     meetup_slug: FromPath[str],
 ) -> Response[str]:
     look = await workspaces.look(seat.slug)
-    return await _meetup(asking, by, now, seat, look, meetup_slug)
+    return await _meetup(asking, by, now, seat, look=look, slug=meetup_slug)
 
 
-async def _meetup(  # noqa: PLR0917 - a page knows who asks, where and when
+async def _meetup(
     asking: Asking,
     by: Actor,
     now: datetime,
     seat: Seat,
+    *,
     look: Look,
     slug: str,
-    *,
     refused: tuple[dict[str, Any], dict[str, Any]] | None = None,
 ) -> Response[str]:
     async with scoped(by, readonly=True):
         meetup = await meetups.meetup_by_slug(slug)
         room = await meetups.room(meetup.id)
         place = await venues.place(meetup.venue_id)
-        line = await find(Series, meetup.series_id) if meetup.series_id else None
+        line = await series.series_of(meetup.series_id)
         paying = await sponsors.sponsors_of(meetup.id)
         known = await sponsors.sponsors()
     stage = meetups.stage(meetup, now)
@@ -190,12 +196,13 @@ async def cancel_page(
     return await _cancel(asking, by, now, seat, meetup_slug)
 
 
-async def _cancel(  # noqa: PLR0917 - as above
+async def _cancel(
     asking: Asking,
     by: Actor,
     now: datetime,
     seat: Seat,
     slug: str,
+    *,
     errors: dict[str, Any] | None = None,
     answers: dict[str, Any] | None = None,
 ) -> Response[Any]:
@@ -216,28 +223,6 @@ async def _cancel(  # noqa: PLR0917 - as above
         told=told,
         errors={name: str(text) for name, text in (errors or {}).items()},
         answers=answers or {},
-    )
-
-
-@get("/series/{series_slug:str}")
-async def series_page(
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    seat: NamedDependency[Seat],
-    series_slug: FromPath[str],
-) -> Response[str]:
-    """The meetups of one series in time."""
-    look = await workspaces.look(seat.slug)
-    async with scoped(by, readonly=True):
-        line = await series.series_by_slug(series_slug)
-        held = await meetups.of_series(line.id)
-    return page(
-        asking,
-        "organize/series.html",
-        workspace=look,
-        series=line,
-        lines=[(one, *stage_of(one, now)) for one in held],
     )
 
 
@@ -264,6 +249,7 @@ async def publish(
 @post("/meetups/{meetup_slug:str}/capacity", status_code=303)
 async def resize(
     request: Request[Any, Any, Any],
+    *,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
@@ -290,7 +276,9 @@ async def resize(
     except (Invalid, Conflict) as no:
         fields = no.fields if isinstance(no, Invalid) else {"capacity": str(no)}
         refused = (dict(fields), answers)
-        return await _meetup(asking, by, now, seat, look, meetup_slug, refused=refused)
+        return await _meetup(
+            asking, by, now, seat, look=look, slug=meetup_slug, refused=refused
+        )
     if not promoted:
         return _back(asking, seat, meetup_slug, _("The capacity is changed."))
     said = ngettext(
@@ -304,6 +292,7 @@ async def resize(
 @post("/meetups/{meetup_slug:str}/cancel", status_code=303)
 async def cancel(
     request: Request[Any, Any, Any],
+    *,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
@@ -314,7 +303,10 @@ async def cancel(
     try:
         form = read(CancelForm, answers)
     except Invalid as no:
-        return await _cancel(asking, by, now, seat, meetup_slug, dict(no.fields), answers)
+        wrong = dict(no.fields)
+        return await _cancel(
+            asking, by, now, seat, meetup_slug, errors=wrong, answers=answers
+        )
     try:
         async with scoped(by):
             meetup = await meetups.meetup_by_slug(meetup_slug)
@@ -355,6 +347,7 @@ async def close(
 @post("/meetups/{meetup_slug:str}/duplicate", status_code=303)
 async def duplicate(
     request: Request[Any, Any, Any],
+    *,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
@@ -365,11 +358,9 @@ async def duplicate(
     async with scoped(by, readonly=True):
         meetup = await meetups.meetup_by_slug(meetup_slug)
     try:
-        form = read(RepeatForm, answers)
-        if form.days not in INTERVALS:
-            raise Invalid(days=lazy("Choose one of the answers offered."))
+        days = interval(read(RepeatForm, answers))
         key_id = tickets.keys_of(asking.settings).current
-        made = await meetups.repeat(meetup, form.days, key_id=key_id, by=by, now=now)
+        made = await meetups.repeat(meetup, days, key_id=key_id, by=by, now=now)
     except Invalid as no:
         sentence = next(iter(no.fields.values()))
         return _back(asking, seat, meetup_slug, str(sentence), "bad")
@@ -385,7 +376,7 @@ def _back(
     return away(asking, f"/w/{seat.slug}/meetups/{slug}", said=said, tone=tone)
 
 
-READS: list[HTTPRouteHandler] = [listing, meetup_page, series_page]
+READS: list[HTTPRouteHandler] = [listing, meetup_page]
 WRITES: list[HTTPRouteHandler] = [
     publish,
     resize,

@@ -53,6 +53,7 @@ MOMENTS = {
     "withdrew": ("cross", lazy("Withdrew the agreement to be linked")),
     "known": ("plus", lazy("Known to this workspace")),
 }
+VIAS = {"import": lazy("With an imported file"), "page": lazy("When registering")}
 LINKING_TEXT = lazy(
     "We compare your coming to meetups with your online activity, for figures about groups"
     " only. You may withdraw at any time."
@@ -107,8 +108,14 @@ def _words(moment: Moment) -> tuple[str, str, str]:
         how = PROOFS[Proof.IMPORTED if moment.kind == "imported" else Proof.DECLARED][1]
         return "person", _("Known as %(handle)s", handle=detail), f"{title}. {how}"
     icon, sentence = MOMENTS[moment.kind]
-    via = detail if moment.kind in {"agreed", "withdrew"} else ""
+    via = _via(detail) if moment.kind in {"agreed", "withdrew"} else ""
     return icon, sentence % {"meetup": title}, via
+
+
+def _via(via: str) -> str:
+    """How an answer came: what the team wrote, or where it was given."""
+    where, _colon, rest = via.partition(":")
+    return rest.strip() if where == "team" else str(VIAS.get(where, where))
 
 
 # Members

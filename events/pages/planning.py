@@ -115,11 +115,9 @@ def _unmoved(
     """An hour that reads as before is the moment it was, to the second."""
     if before is None:
         return moments
-    known = (before.starts_at, before.ends_at)
+    known, there = (before.starts_at, before.ends_at), before.time_zone
     first, last = (
-        old
-        if hours.wall(old, before.time_zone) == hours.wall(new, before.time_zone)
-        else new
+        old if hours.wall(old, there) == hours.wall(new, there) else new
         for old, new in zip(known, moments, strict=True)
     )
     return first, last
@@ -133,18 +131,22 @@ def shown_of(meetup: Meetup, capacity: int) -> dict[str, Any]:
     return {
         "title": meetup.title,
         "community": str(meetup.community_id),
-        "series": str(meetup.series_id or ""),
+        "series": _text(meetup.series_id),
         "day": day.isoformat(),
         "starts": f"{starts:%H:%M}",
         "ends": f"{ends:%H:%M}",
         "last_day": "" if is_one_evening else last_day.isoformat(),
-        "venue": str(meetup.venue_id or ""),
+        "venue": _text(meetup.venue_id),
         "capacity": str(capacity),
         "description": meetup.description,
         "programme": meetup.programme,
         "representative": meetup.representative,
         "admission": meetup.admission,
     }
+
+
+def _text(key: UUID | None) -> str:
+    return "" if key is None else str(key)
 
 
 def has_moved(before: Meetup, wanted: Plan) -> bool:
@@ -263,6 +265,7 @@ async def plan(
 @post("/meetups/{meetup_slug:str}/edit", status_code=303)
 async def change(
     request: Request[Any, Any, Any],
+    *,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],

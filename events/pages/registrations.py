@@ -48,10 +48,10 @@ RISKY = (
 )  # what a spreadsheet would run (OWASP, CSV injection)
 
 LABELS = {
-    Shown.CONFIRMED: lazy("Confirmed"),
+    Shown.CONFIRMED: lazy("With a place"),
     Shown.WAITLISTED: lazy("Waiting"),
-    Shown.LOST_DRAW: lazy("Not drawn"),
-    Shown.CANCELLED: lazy("Cancelled"),
+    Shown.LOST_DRAW: lazy("Lost the draw"),
+    Shown.CANCELLED: lazy("Cancellations"),
     Shown.ATTENDED: lazy("Came"),
     Shown.NO_SHOW: lazy("Did not come"),
     Shown.WALK_IN: lazy("At the door"),
@@ -73,12 +73,12 @@ def status_of(line: Line) -> tuple[str, str]:
     if line.attended_at is not None:
         return "in", _("Came in")
     if line.is_no_show:
-        return "no", _("Did not come")
+        return "no", _("Absent")
     if line.status is Status.WAITLISTED:
         return "wait", _("Waiting, number %(rank)s", rank=line.rank)
     if line.status is Status.CONFIRMED:
         return "yes", _("Confirmed")
-    return "no", str(LABELS[Shown(line.status.value)])
+    return "no", _("Not drawn") if line.status is Status.LOST_DRAW else _("Cancelled")
 
 
 def count_of(counts: Counts, shown: Shown | None) -> int:
@@ -133,7 +133,7 @@ async def listing_file(
 
 
 async def _lines(by: Actor, meetup: Meetup, shown: Shown | None) -> AsyncIterator[bytes]:
-    """The file in pieces, so that its length does not matter; the mark is for spreadsheets."""
+    """The file in pieces, however long it is; the mark at its head is for spreadsheets."""
     head = [
         _("First name"),
         _("E-mail address"),
@@ -259,6 +259,7 @@ def _href(base: str, shown: Shown | None, search: str, after: UUID | None = None
 
 @post("/meetups/{meetup_slug:str}/registrations", status_code=303)
 async def add(
+    *,
     request: Request[Any, Any, Any],
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
@@ -302,6 +303,7 @@ async def add(
     status_code=303,
 )
 async def act_on(
+    *,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],

@@ -145,6 +145,7 @@ async def make(
 @post("/sponsors/{sponsor_slug:str}/contacts", status_code=303)
 async def add_contact(
     request: Request[Any, Any, Any],
+    *,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
@@ -168,15 +169,14 @@ async def add_contact(
     except Invalid as no:
         refused = (dict(no.fields), answers)
         return await _sponsor(asking, by, seat, sponsor_slug, refused=refused)
-    said = _(
-        "%(email)s may read this sponsor’s page and is told by letter.", email=form.email
-    )
+    said = _("%(email)s may read this sponsor’s page.", email=form.email)
     return away(asking, f"/w/{seat.slug}/sponsors/{sponsor_slug}", said=said)
 
 
 @post("/sponsors/{sponsor_slug:str}/contacts/{contact_id:uuid}/end", status_code=303)
 async def end_contact(
     asking: NamedDependency[Asking],
+    *,
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
     seat: NamedDependency[Seat],
@@ -195,6 +195,7 @@ async def end_contact(
 @post("/meetups/{meetup_slug:str}/sponsors", status_code=303)
 async def sponsor_meetup(
     request: Request[Any, Any, Any],
+    *,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
@@ -223,6 +224,7 @@ async def sponsor_meetup(
 @post("/meetups/{meetup_slug:str}/sponsors/{sponsor_id:uuid}/end", status_code=303)
 async def end_sponsorship(
     asking: NamedDependency[Asking],
+    *,
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
     seat: NamedDependency[Seat],

@@ -280,8 +280,8 @@ async def _rewrite(
         "UPDATE meetup SET title = $3, description = $4, programme = $5,"
         " representative = $6, starts_at = $7, ends_at = $8, time_zone = $9,"
         " venue_id = $10, series_id = $11, updated_at = $12, sequence = sequence + 1,"
-        " admission = CASE WHEN published_at IS NULL THEN $13 ELSE admission END, community_id = CASE"
-        " WHEN published_at IS NULL THEN $14 ELSE community_id END"
+        " admission = CASE WHEN published_at IS NULL THEN $13 ELSE admission END,"
+        " community_id = CASE WHEN published_at IS NULL THEN $14 ELSE community_id END"
         " WHERE workspace_id = $1 AND id = $2 AND closed_at IS NULL"
         " AND cancelled_at IS NULL RETURNING id",
         by.workspace_id,

@@ -86,3 +86,10 @@ async def series_by_slug(slug: str) -> SeriesLine:
     if found is None:
         raise NotFound
     return found
+
+
+async def series_of(series_id: UUID | None) -> SeriesLine | None:
+    """The series of this key, if there is one."""
+    if series_id is None:
+        return None
+    return await one(f"{_LINE} AND s.id = $1", series_id, into=SeriesLine)

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from events.engagement import editions
 from events.planning import meetups, series, sponsors, venues
 from events.planning.meetups import Plan
 from server import app, workspaces
@@ -201,6 +202,10 @@ async def _sponsored(maker: Maker, now: datetime) -> None:
         async with scoped(by):
             meetup = await meetups.meetup_by_slug(one_.slug)
         await sponsors.sponsor_meetup(sabline.id, meetup, by=by, now=now)
+        if meetup.closed_at is not None:
+            await editions.freeze(
+                meetup, workspace=maker.look, origin=maker.settings.origin, by=by, now=now
+            )
 
 
 async def _team(settings: Settings, maker: Maker, now: datetime) -> None:

@@ -80,7 +80,9 @@ def acts(who, keys, **more):
 
 async def seating(who, meetup):
     async with scoped(who.as_ana):
-        return await one("SELECT capacity, taken, next_wait FROM seating WHERE id = $1", meetup.id)
+        return await one(
+            "SELECT capacity, taken, next_wait FROM seating WHERE id = $1", meetup.id
+        )
 
 
 async def statuses(who, meetup):
@@ -185,12 +187,16 @@ async def test_who_left_the_line_frees_nothing_and_comes_back_at_its_end(cast, k
     ]
 
 
-async def test_nobody_registers_before_publication_after_the_end_or_once_cancelled(cast, keys):
+async def test_nobody_registers_before_publication_after_the_end_or_once_cancelled(
+    cast, keys
+):
     draft = await a_meetup(cast, keys, published=False)
     with pytest.raises(NotFound):
         await registers(cast, draft, keys, "chloe@example.org")
     meetup = await a_meetup(cast, keys)
-    await registers(cast, meetup, keys, "late@example.org", now=cast.soon + timedelta(hours=1))
+    await registers(
+        cast, meetup, keys, "late@example.org", now=cast.soon + timedelta(hours=1)
+    )
     with pytest.raises(registrations.RegistrationClosed):
         await registers(
             cast, meetup, keys, "chloe@example.org", now=cast.soon + timedelta(hours=3)
@@ -217,7 +223,9 @@ async def test_a_lottery_keeps_everybody_waiting_until_the_draw(cast, keys):
     )
     assert (done.added, done.attended, done.unchanged) == (0, 2, 0)
     async with scoped(cast.as_ana):
-        rows = await sql("SELECT status, is_drawn, attended_at FROM registration ORDER BY id")
+        rows = await sql(
+            "SELECT status, is_drawn, attended_at FROM registration ORDER BY id"
+        )
     assert [(row["status"], row["is_drawn"]) for row in rows] == [
         ("cancelled", None),
         ("confirmed", True),
@@ -242,7 +250,9 @@ async def test_the_team_gives_a_free_place_by_hand(cast, keys):
 
 async def test_walk_ins_take_places_and_the_staff_may_stretch_to_the_limit(cast, keys):
     async with scoped(cast.as_ana):
-        bar = await venues.make_venue("Le Comptoir", hard_limit=2, by=cast.as_ana, now=cast.now)
+        bar = await venues.make_venue(
+            "Le Comptoir", hard_limit=2, by=cast.as_ana, now=cast.now
+        )
     meetup = await a_meetup(cast, keys, 1, venue_id=bar)
     door = {"keys": keys, "by": cast.as_ana, "now": cast.soon + timedelta(hours=4)}
     id_ = uuid4()
@@ -328,7 +338,8 @@ async def test_counts_and_filters_agree(cast, keys):
         await meetups.close(meetup, by=cast.as_ana, now=cast.soon + timedelta(hours=4))
         after = await registrations.counts(meetup.id)
         seen = {
-            shown: len(await registrations.listing(meetup.id, status=shown)) for shown in Shown
+            shown: len(await registrations.listing(meetup.id, status=shown))
+            for shown in Shown
         }
     assert (before.no_show, after.no_show) == (0, 2)
     assert (after.registered, after.walk_in, after.attended) == (3, 1, 2)
@@ -437,7 +448,9 @@ async def test_spoken_codes_that_collide_are_drawn_again(cast, keys, monkeypatch
 
 async def _member(who, email):
     async with scoped(who.as_ana):
-        return await members.known(email, name="", language="fr", by=who.as_ana, now=who.now)
+        return await members.known(
+            email, name="", language="fr", by=who.as_ana, now=who.now
+        )
 
 
 async def test_an_attendance_from_elsewhere_is_taken_over_once(cast, keys):
@@ -461,7 +474,9 @@ async def test_an_attendance_from_elsewhere_is_taken_over_once(cast, keys):
     )
     assert late.attended == 1
     with pytest.raises(Invalid):
-        await registrations.import_attendance(meetup, [Past(absent, Status.WAITLISTED)], **given)
+        await registrations.import_attendance(
+            meetup, [Past(absent, Status.WAITLISTED)], **given
+        )
 
 
 async def test_linking_is_a_yes_of_its_own(cast, keys):
@@ -479,7 +494,9 @@ async def test_linking_is_a_yes_of_its_own(cast, keys):
         said = await consents.answers(rows[0]["id"])
         names = await identities.identities_of(rows[0]["id"])
     assert [row["linking_agreed_at"] for row in rows] == [now, None]
-    assert [(answer.purpose.value, answer.is_given) for answer in said] == [("linking", True)]
+    assert [(answer.purpose.value, answer.is_given) for answer in said] == [
+        ("linking", True)
+    ]
     assert [name.handle for name in names] == ["chloe"]
 
 

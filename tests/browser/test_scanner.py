@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import shutil
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,11 @@ import uvicorn
 from PIL import Image
 from playwright.async_api import async_playwright, expect
 
-from checkin import devices
+from checkin import checkins, devices
 from events.admission import tickets
 from server.database import scoped, sql
-from tests.checkin.evening import a_ticket, an_evening
 from tests import world
+from tests.checkin.evening import a_ticket, an_evening
 
 pytestmark = [pytest.mark.browser, pytest.mark.committed]
 
@@ -23,6 +25,15 @@ ROOT = Path(__file__).parents[2]
 AXE = ROOT / "server/static/built/dev/axe.min.js"
 PHONE = {"width": 360, "height": 780}
 FRAME = (640, 480)
+SCREENS = [
+    ("enter", "enter", None), ("exited", "enter", None), ("already_in", "wait", None),
+    ("not_in", "wait", None), ("not_confirmed", "wait", "waitlisted"),
+    ("not_confirmed", "wait", "lost_draw"), ("not_confirmed", "wait", "pending"),
+    ("unpaid", "wait", None), ("too_early", "wait", None), ("needs_answer", "wait", None),
+    ("capacity", "wait", None), ("rules", "wait", "other_gate"), ("cancelled", "stop", None),
+    ("wrong_meetup", "stop", None), ("too_late", "stop", None), ("replaced", "stop", None),
+    ("revoked", "stop", None), ("unknown", "stop", None), ("rules", "stop", "no_reentry"),
+]  # fmt: skip
 CAMERA = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
@@ -57,7 +68,7 @@ async def served(app):
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None
     task = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
         await asyncio.sleep(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
@@ -68,7 +79,7 @@ async def served(app):
 
 
 @asynccontextmanager
-async def a_phone_at(address, film=None, lang="fr-FR"):
+async def a_phone_at(address, film=None, lang="fr-FR", **more):
     """A phone's browser, perhaps with something before its camera."""
     film_args = [f"--use-file-for-fake-video-capture={film}"] if film else []
     async with async_playwright() as play:
@@ -76,7 +87,7 @@ async def a_phone_at(address, film=None, lang="fr-FR"):
             executable_path=shutil.which("chromium"), args=[*CAMERA, *film_args]
         )
         context = await chromium.new_context(
-            viewport=PHONE, locale=lang, base_url=address, reduced_motion="reduce"
+            viewport=PHONE, locale=lang, base_url=address, reduced_motion="reduce", **more
         )
         await context.grant_permissions(["camera"])
         page = await context.new_page()
@@ -84,14 +95,16 @@ async def a_phone_at(address, film=None, lang="fr-FR"):
         page.on("pageerror", lambda error: page.faults.append(str(error)))
         page.on(
             "console",
-            lambda said: page.faults.append(said.text) if "Content Security" in said.text else 0,
+            lambda said: (
+                page.faults.append(said.text) if "Content Security" in said.text else 0
+            ),
         )
         yield page
         await chromium.close()
 
 
 @pytest.fixture
-async def evening(pool, settings):
+async def evening(pool, settings):  # noqa: ARG001 - opens the database
     cast = await world.cast()
     evening = await an_evening(cast, settings)
     evening.now = world.NOW
@@ -101,8 +114,6 @@ async def evening(pool, settings):
 @pytest.fixture(autouse=True)
 async def tonight(monkeypatch):
     """The meetup is on while the clock of the browser runs."""
-    from datetime import UTC, datetime
-
     monkeypatch.setattr(world, "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
@@ -143,16 +154,57 @@ async def test_a_camera_reads_a_ticket_with_and_without_a_network(app, evening, 
     assert counted[("tell", "already_in")] >= 1
 
 
-async def test_a_ticket_is_let_in_by_a_phone_that_is_alone(app, evening, tmp_path):
+async def test_a_phone_that_is_alone_lets_in_and_tells_it_later(app, evening, tmp_path):
     ticket = await a_ticket(evening)
-    film = a_film(tmp_path / "nothing.y4m", "HTTPS://EXAMPLE.ORG/NOTHING")
-    async with served(app) as address, a_phone_at(address, film, "en-GB") as page:
+    film = a_film(tmp_path / "ticket.y4m", ticket.url)
+    blocked = {"service_workers": "block"}
+    async with (
+        served(app) as address,
+        a_phone_at(address, film, "en-GB", **blocked) as page,
+    ):
+        await page.route("**/api/v1/door/facts", lambda route: route.abort())
         await page.goto(f"/door#pair={await code_of(evening)}")
-        await expect(page.locator("#answer h1")).to_have_text("Unknown code", timeout=15_000)
-        await page.context.set_offline(True)
+        await expect(page.locator("#answer h1")).to_have_text("Come in", timeout=20_000)
+        await expect(page.locator("#waiting-number")).to_have_text("1", timeout=10_000)
+        await _shot(page, "alone")
+        await expect(page.locator("#answer h1")).to_have_text(
+            "Here already", timeout=10_000
+        )
+        await page.locator("#answer").wait_for(state="hidden", timeout=10_000)
+        await _shot(page, "waiting")
+        await page.unroute("**/api/v1/door/facts")
+        await expect(page.locator("#waiting")).to_be_hidden(timeout=20_000)
+    async with scoped(evening.by):
+        rows = await sql("SELECT verdict, mode FROM checkin WHERE verdict = 'enter'")
+        assert (await checkins.counts(evening.meetup.id)).inside == 1
+    assert [tuple(row) for row in rows] == [("enter", "tell")]
+
+
+async def test_a_lost_answer_is_asked_again_with_the_same_id(app, evening):
+    ticket = await a_ticket(evening)
+    asked = []
+    blocked = {"service_workers": "block"}
+
+    async def lost(route):
+        """The server hears the question; its answer never arrives."""
+        asked.append(json.loads(route.request.post_data)["facts"][0]["id"])
+        await route.fetch()
+
+    async with served(app) as address, a_phone_at(address, lang="en-GB", **blocked) as page:
+        await page.goto(f"/door#pair={await code_of(evening)}")
+        await expect(page.locator("#count")).to_contain_text("0")
+        await page.route("**/api/v1/door/facts", lost)
         await _type(page, ticket.typed)
-        await expect(page.locator("#answer h1")).to_have_text("No answer")
-        await page.context.set_offline(False)
+        await expect(page.locator("#answer h1")).to_have_text("No answer", timeout=3_000)
+        await page.locator("#answer").dispatch_event("pointerdown")
+        await _shot(page, "no-answer")
+        await page.unroute("**/api/v1/door/facts")
+        await page.get_by_role("button", name="Retry").click()
+        await expect(page.locator("#answer h1")).to_have_text("Come in")
+        await expect(page.locator("#answer")).to_be_hidden(timeout=3_000)
+    async with scoped(evening.by):
+        rows = await sql("SELECT id::text FROM checkin")
+    assert [row["id"] for row in rows] == asked
 
 
 async def _type(page, text):
@@ -171,7 +223,7 @@ async def test_a_pairing_code_that_was_used_says_so(app, evening):
         await expect(page.locator("#unpaired h1")).to_be_visible()
 
 
-async def test_the_rule_in_the_browser_gives_the_same_answers(pool):
+async def test_the_rule_in_the_browser_gives_the_same_answers():
     vectors = json.loads((ROOT / "tests/vectors/verdicts.json").read_text())
     source = (ROOT / "checkin/scanner/verdict.js").read_text()
     async with a_phone_at("http://127.0.0.1") as page:
@@ -186,3 +238,85 @@ async def test_the_rule_in_the_browser_gives_the_same_answers(pool):
             [source, vectors],
         )
     assert given == [one["answer"] for one in vectors["cases"]]
+
+
+async def _audited(page):
+    """Nothing that an audit of accessibility (axe-core) would find."""
+    await page.add_script_tag(content=AXE.read_text())
+    found = await page.evaluate("axe.run().then((found) => found.violations)")
+    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
+
+
+async def _shot(page, name):
+    """A picture for whoever wants to look, in the folder that APERO_SHOTS names."""
+    folder = os.environ.get("APERO_SHOTS")
+    if folder:
+        await page.screenshot(path=f"{folder}/{name}.png")
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_every_verdict_has_its_screen_and_passes_the_audit(app, evening, lang):
+    saying = {}
+
+    async def answer(route):
+        fact = json.loads(route.request.post_data)["facts"][0]
+        result = {"id": fact["id"], "label": "Chloé D.", "group": None, **saying}
+        body = {"now": world.NOW.isoformat(), "results": [result]}
+        await route.fulfill(json=body)
+
+    phone = {"bypass_csp": True, "service_workers": "block"}
+    titles = set()
+    async with served(app) as address, a_phone_at(address, lang=lang, **phone) as page:
+        await page.goto(f"/door#pair={await code_of(evening)}")
+        await expect(page.locator("#count")).to_contain_text("0")
+        await _shot(page, f"{lang}-ready")
+        assert await _audited(page) == []
+        await page.route("**/api/v1/door/facts", answer)
+        for verdict, tone, sentence in SCREENS:
+            at = world.NOW.isoformat() if verdict == "already_in" else None
+            gate = "Cour" if at else None
+            saying = {
+                "verdict": verdict, "tone": tone, "sentence": sentence,
+                "first_at": at, "first_gate": gate,
+            }  # fmt: skip
+            await page.locator("#tools [data-opens=find]").click()
+            await page.locator("#find-text").fill("K7PM-42XD")
+            await page.keyboard.press("Enter")
+            await expect(page.locator(f"body[data-verdict={tone}]")).to_be_visible()
+            await page.locator("#answer").dispatch_event("pointerdown")  # a finger holds it
+            titles.add(await page.locator("#answer h1").inner_text())
+            await _shot(page, f"{lang}-{verdict}-{sentence or ''}")
+            assert await _audited(page) == [], verdict
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE["width"], verdict
+            await page.locator("#answer-tools button").last.click()
+            await expect(page.locator("#content")).to_be_visible()
+    assert len(titles) == len(SCREENS)
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_panels_and_the_unpaired_page_pass_the_audit(app, evening, lang):
+    await a_ticket(evening, "Éloïse Besson")
+    phone = {"bypass_csp": True, "service_workers": "block"}
+    async with served(app) as address, a_phone_at(address, lang=lang, **phone) as page:
+        await page.goto("/door")
+        await expect(page.locator("#unpaired h1")).to_be_visible()
+        await _shot(page, f"{lang}-unpaired")
+        assert await _audited(page) == []
+        await page.goto(f"/door?again#pair={await code_of(evening)}")
+        await page.locator("#tools [data-opens=find]").click()
+        await page.locator("#find-text").fill("eloi")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Éloïse B.").click()
+        await _shot(page, f"{lang}-find")
+        assert await _audited(page) == []
+        await page.get_by_role("button", name="Éloïse B.").click()
+        await expect(page.locator("#answer .who")).to_have_text("Éloïse B.")
+        await expect(page.locator("#answer")).to_be_hidden(timeout=3000)  # by itself
+        await page.locator("#tools [data-opens=walk-in]").click()
+        await page.locator("#walk-in-name").fill("Zoé P")
+        await _shot(page, f"{lang}-walk-in")
+        assert await _audited(page) == []
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#answer .who")).to_have_text("Zoé P.")
+        await expect(page.locator("#count")).to_contain_text("2", timeout=10_000)

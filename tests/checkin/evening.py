@@ -106,7 +106,9 @@ def at_the_door(app, phone, now) -> httpx.AsyncClient:
 
 
 async def send(client, mode, *facts):
-    answer = await client.post("/api/v1/door/facts", json={"mode": mode, "facts": list(facts)})
+    answer = await client.post(
+        "/api/v1/door/facts", json={"mode": mode, "facts": list(facts)}
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()["results"]
 

@@ -1,13 +1,15 @@
 """What the door answers, kept as facts: verdict by verdict through the endpoint."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 
 from checkin.checkins import label
 from events.admission import registrations
-from server.database import scoped, sql
+from events.planning import meetups
+from server.database import find, scoped, sql
 from tests.checkin.evening import (
     a_fact,
     a_phone,
@@ -66,7 +68,11 @@ def test_a_label_is_a_first_name_and_an_initial(name, shown):
 async def test_a_good_ticket_enters_and_again_says_since_when(evening, door):
     ticket = await a_ticket(evening)
     (first,) = await ask(door, a_fact(evening, ticket))
-    assert (first["verdict"], first["tone"], first["label"]) == ("enter", "enter", "Chloé D.")
+    assert (first["verdict"], first["tone"], first["label"]) == (
+        "enter",
+        "enter",
+        "Chloé D.",
+    )
     (again,) = await ask(door, a_fact(evening, ticket))
     assert (again["verdict"], again["tone"]) == ("already_in", "wait")
     assert again["first_gate"] == "Rue"
@@ -84,9 +90,11 @@ async def test_whoever_leaves_may_come_back(evening, door):
     ticket = await a_ticket(evening)
     kinds = ["exit", "entry", "exit", "exit", "entry"]
     verdicts = [
-        (await ask(door, a_fact(evening, ticket, kind, at=evening.now + timedelta(seconds=n))))[
-            0
-        ]["verdict"]
+        (
+            await ask(
+                door, a_fact(evening, ticket, kind, at=evening.now + timedelta(seconds=n))
+            )
+        )[0]["verdict"]
         for n, kind in enumerate(kinds, start=-60)
     ]
     assert verdicts == ["not_in", "enter", "exited", "not_in", "enter"]
@@ -107,7 +115,11 @@ async def test_a_gate_may_keep_out_whoever_left(app, evening):
 
 @pytest.mark.parametrize(
     ("status", "verdict"),
-    [("waitlisted", "not_confirmed"), ("lost_draw", "not_confirmed"), ("cancelled", "cancelled")],
+    [
+        ("waitlisted", "not_confirmed"),
+        ("lost_draw", "not_confirmed"),
+        ("cancelled", "cancelled"),
+    ],
 )
 async def test_a_place_that_is_not_hers_is_said(evening, door, status, verdict):
     ticket = await a_ticket(evening)
@@ -177,11 +189,6 @@ async def test_a_ticket_of_another_evening_or_workspace(cast, settings, evening,
 
 
 async def _second_meetup(evening):
-    from types import SimpleNamespace
-
-    from events.planning import meetups
-    from server.database import find
-
     plan = meetups.Plan(
         title="Demain",
         community_id=evening.meetup.community_id,
@@ -251,8 +258,12 @@ async def test_somebody_may_be_let_in_against_the_verdict(evening, door):
 
 async def test_what_was_told_is_kept_and_two_phones_make_an_incident(app, evening, door):
     ticket = await a_ticket(evening)
-    first = a_fact(evening, ticket, at=evening.now - timedelta(minutes=9), local_verdict="enter")
-    second = a_fact(evening, ticket, at=evening.now - timedelta(minutes=4), local_verdict="enter")
+    first = a_fact(
+        evening, ticket, at=evening.now - timedelta(minutes=9), local_verdict="enter"
+    )
+    second = a_fact(
+        evening, ticket, at=evening.now - timedelta(minutes=4), local_verdict="enter"
+    )
     (answer,) = await tell(door, first)
     assert (answer["verdict"], "incident" in answer) == ("enter", False)
     async with at_the_door(app, await a_phone(evening, "Ana"), evening.now) as other:
@@ -284,9 +295,15 @@ async def test_a_search_gives_a_handle_and_no_address(app, evening, door):
     answer = await door.get("/api/v1/door/search", params={"q": "eloi"})
     assert "secret" not in answer.text
     (hit,) = answer.json()["items"]
-    assert (hit["label"], hit["status"], hit["is_inside"]) == ("Éloïse B.", "confirmed", False)
+    assert (hit["label"], hit["status"], hit["is_inside"]) == (
+        "Éloïse B.",
+        "confirmed",
+        False,
+    )
     async with at_the_door(app, await a_phone(evening, "Ana"), evening.now) as stranger:
-        assert (await ask(stranger, a_fact(evening, hit["handle"])))[0]["verdict"] == "unknown"
+        assert (await ask(stranger, a_fact(evening, hit["handle"])))[0][
+            "verdict"
+        ] == "unknown"
     assert (await ask(door, a_fact(evening, hit["handle"])))[0]["verdict"] == "enter"
     for few in ("", "e", "\x00\x00"):
         refused = await door.get("/api/v1/door/search", params={"q": few})

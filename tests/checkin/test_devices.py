@@ -44,7 +44,9 @@ async def test_a_code_works_once_and_for_five_minutes(evening):
     for code, now in (("nothing", evening.now), (pairing.code, late)):
         with pytest.raises(PairingExpired):
             await devices.pair(code, by=evening.by, now=now)
-    token, station = await devices.pair(pairing.code, name="Pixel", by=evening.by, now=evening.now)
+    token, station = await devices.pair(
+        pairing.code, name="Pixel", by=evening.by, now=evening.now
+    )
     assert (station.device, station.gate, station.meetup) == ("Pixel", "Rue", "On joue")
     with pytest.raises(PairingExpired):
         await devices.pair(pairing.code, by=evening.by, now=evening.now)
@@ -52,7 +54,8 @@ async def test_a_code_works_once_and_for_five_minutes(evening):
         device = await find(devices.Device, pairing.device_id)
         whole = str(await sql("SELECT d::text FROM device d"))
     assert device.token_hash == digest(token)
-    assert token not in whole and pairing.code not in whole
+    assert token not in whole
+    assert pairing.code not in whole
 
 
 async def test_a_new_code_ends_the_old_one(evening):
@@ -102,7 +105,8 @@ async def test_a_phone_works_until_it_is_withdrawn_or_the_night_is_over(app, eve
 
 
 @pytest.mark.parametrize(
-    "token", ["", "Bearer", "Bearer x", "Bearer apero_dev_" + "0" * 49, "Basic eDp5", "bearer \x7f"]
+    "token",
+    ["", "Bearer", "Bearer x", "Bearer apero_dev_" + "0" * 49, "Basic eDp5", "bearer \x7f"],
 )
 async def test_no_token_of_ours_opens_nothing(browser, token):
     for path in ("roster", "status", "search?q=ab"):
@@ -135,6 +139,7 @@ async def test_the_interface_describes_itself(browser):
     found = (await browser.get("/api/v1/schema/openapi.json")).json()["paths"]
     for path in ("facts", "roster", "status", "search", "walk-ins"):
         (operation,) = found[f"/api/v1/door/{path}"].values()
-        assert operation["summary"] and len(operation["description"]) > 40
+        assert operation["summary"]
+        assert len(operation["description"]) > 40
     body = found["/api/v1/door/facts"]["post"]["requestBody"]["content"]["application/json"]
     assert body["schema"]["properties"]["facts"]["maxItems"] == 500

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.committed
 
 
 @pytest.fixture
-async def evening(pool, settings):
+async def evening(pool, settings):  # noqa: ARG001 - opens the database
     return await an_evening(await world.cast(), settings)
 
 
@@ -80,7 +80,10 @@ async def test_of_ten_phones_with_one_code_one_is_paired(app, evening):
     )
     async with world.browser_of(app, **{"x-apero-now": evening.now.isoformat()}) as client:
         answers: list[httpx.Response] = await asyncio.gather(
-            *(client.post("/api/v1/devices/pair", json={"code": pairing.code}) for _ in range(10))
+            *(
+                client.post("/api/v1/devices/pair", json={"code": pairing.code})
+                for _ in range(10)
+            )
         )
     assert sorted(one.status_code for one in answers) == [200] + [409] * 9
 

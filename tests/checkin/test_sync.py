@@ -1,5 +1,6 @@
 """Facts arrive late, twice, out of order or broken, and the door stays true."""
 
+import base64
 import json
 from datetime import timedelta
 from types import SimpleNamespace
@@ -7,7 +8,8 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings as tuned
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tuned
 from hypothesis import strategies as some
 
 from checkin import checkins, sync
@@ -135,7 +137,10 @@ async def test_a_wrong_clock_is_corrected_and_never_runs_ahead(evening, door):
     ahead = a_fact(evening, other, at=evening.now + timedelta(days=900))
     assert [one["verdict"] for one in await ask(door, slow, ahead)] == ["enter", "enter"]
     again = await ask(door, a_fact(evening, ticket), a_fact(evening, other))
-    assert [one["first_at"][:16] for one in again] == ["2026-11-05T16:59", "2026-11-05T17:00"]
+    assert [one["first_at"][:16] for one in again] == [
+        "2026-11-05T16:59",
+        "2026-11-05T17:00",
+    ]
 
 
 async def test_holes_in_the_numbers_are_reported(evening, door):
@@ -171,7 +176,9 @@ async def _told_in(evening, phones, batches):
         async with DB.transaction():
             for batch in batches:
                 for phone in phones:
-                    raws = [msgspec.Raw(json.dumps(f).encode()) for p, f in batch if p is phone]
+                    raws = [
+                        msgspec.Raw(json.dumps(f).encode()) for p, f in batch if p is phone
+                    ]
                     if raws:
                         await sync.take(
                             Mode.TELL,
@@ -202,7 +209,9 @@ async def _a_busy_evening(evening):
         at = start + timedelta(minutes=minute)
         told.append((phones[phone], a_fact(evening, tickets[ticket], kind, at=at, seq=n)))
     refusal = a_fact(evening, tickets[2], at=start, local_verdict="too_early")
-    undo = a_fact(evening, kind="undo", of=told[3][1]["id"], at=start + timedelta(minutes=14))
+    undo = a_fact(
+        evening, kind="undo", of=told[3][1]["id"], at=start + timedelta(minutes=14)
+    )
     foreign = a_fact(evening, kind="undo", of=told[0][1]["id"], at=start)
     told += [(phones[0], refusal), (phones[1], undo), (phones[1], foreign)]
     return SimpleNamespace(phones=phones, told=told)
@@ -264,8 +273,6 @@ async def test_five_hundred_facts_are_taken_in_one_request(evening, door):
 
 
 async def test_the_roster_holds_hashes_and_is_sent_once(evening, door):
-    import base64
-
     tickets = [await a_ticket(evening, name) for name in ("Chloé Durand", "Éva Roi")]
     await ask(door, a_fact(evening, tickets[0]))
     answer = await door.get("/api/v1/door/roster")

@@ -12,9 +12,7 @@ from server.audit import Actor
 from server.database import many, scoped, sql, uuid7
 
 
-async def ground(
-    by: Actor, now: datetime, name: str = "Lunatiques"
-) -> SimpleNamespace:
+async def ground(by: Actor, now: datetime, name: str = "Lunatiques") -> SimpleNamespace:
     """A community with a channel and a series."""
     async with scoped(by):
         community = await communities.make_community(name, by=by, now=now)
@@ -124,7 +122,9 @@ async def registered(
                     n + 1 if status == "waitlisted" else None,
                     *(drawn, source, secrets.token_bytes(8), secrets.token_bytes(8)),
                     *(secrets.token_bytes(8), meetup.starts_at - timedelta(days=9)),
-                    meetup.starts_at + timedelta(minutes=minutes * (n % 9)) if came else None,
+                    meetup.starts_at + timedelta(minutes=minutes * (n % 9))
+                    if came
+                    else None,
                 )
                 for n, one in enumerate(people)
             ],

@@ -86,9 +86,7 @@ async def test_again_late_and_reordered_gives_the_same_state(cast, seed):
         straight = await a_channel(by, cast.now)
         await activity.record(acts, channel_id=straight, by=by, now=cast.now)
         community = (await sql("SELECT id FROM community"))[0]["id"]
-        other = (
-            await make_channel(community, "Autre", "forum", by=by, now=cast.now)
-        ).id
+        other = (await make_channel(community, "Autre", "forum", by=by, now=cast.now)).id
         for _ in range(4):
             part = rng.sample(acts, rng.randrange(1, len(acts)))
             await activity.record(part * 2, channel_id=other, by=by, now=cast.now)
@@ -131,8 +129,12 @@ async def test_a_member_is_linked_once_and_never_moved(cast):
     by = cast.as_ana
     async with scoped(by):
         channel = await a_channel(by, cast.now)
-        ines = await known("ines@x.example", name="Inès", language="fr", by=by, now=cast.now)
-        theo = await known("theo@x.example", name="Théo", language="fr", by=by, now=cast.now)
+        ines = await known(
+            "ines@x.example", name="Inès", language="fr", by=by, now=cast.now
+        )
+        theo = await known(
+            "theo@x.example", name="Théo", language="fr", by=by, now=cast.now
+        )
         for number, member in enumerate([None, ines, theo]):
             act = Act(str(number), "ines", "post", START, member)
             await activity.record([act], channel_id=channel, by=by, now=cast.now)

@@ -112,17 +112,17 @@ async def everything(place):
 @pytest.mark.parametrize(
     ("name", "encoding", "delimiter", "kind", "at", "kept_out"),
     [
-        ("members_fr.csv", "utf-8-sig", ";", "members", {"first_name", "name", "email", "joined_on"}, ["Rôle"]),
-        ("members_latin1.csv", "cp1252", ";", "members", {"name", "email", "joined_on"}, []),
-        ("members_meetup_fr.xls", "utf-16", "\t", "members", {"name", "handle", "joined_on"}, []),
-        ("members_luma.csv", "utf-8-sig", ",", "members", {"name", "first_name", "last_name", "email", "joined_on"}, []),
-        ("members_discourse.csv", "utf-8", ",", "members", {"name", "handle", "email", "joined_on"}, ["admin", "moderator", "ip_address"]),
-        ("members_eventbrite_uk.csv", "utf-8", ",", "members", {"first_name", "last_name", "email"}, []),
-        ("activity_en.csv", "utf-8", ",", "activity", {"external_id", "handle", "email", "kind", "at"}, []),
+        ("members_fr.csv", "utf-8-sig", ";", "members", {"first_name", "name", "email", "joined_on"}, ["Rôle"]),  # noqa: E501
+        ("members_latin1.csv", "cp1252", ";", "members", {"name", "email", "joined_on"}, []),  # noqa: E501
+        ("members_meetup_fr.xls", "utf-16", "\t", "members", {"name", "handle", "joined_on"}, []),  # noqa: E501
+        ("members_luma.csv", "utf-8-sig", ",", "members", {"name", "first_name", "last_name", "email", "joined_on"}, []),  # noqa: E501
+        ("members_discourse.csv", "utf-8", ",", "members", {"name", "handle", "email", "joined_on"}, ["admin", "moderator", "ip_address"]),  # noqa: E501
+        ("members_eventbrite_uk.csv", "utf-8", ",", "members", {"first_name", "last_name", "email"}, []),  # noqa: E501
+        ("activity_en.csv", "utf-8", ",", "activity", {"external_id", "handle", "email", "kind", "at"}, []),  # noqa: E501
         ("activity_fr.csv", "utf-8-sig", ";", "activity", {"handle", "kind", "at"}, []),
-        ("attendance_names.csv", "utf-8", ",", "attendance", {"meetup", "date", "name"}, []),
-        ("attendance_luma.csv", "utf-8-sig", ",", "attendance", {"name", "email", "meetup", "date", "status", "checked_in_at", "venue", "capacity", "series"}, []),
-        ("attendance_lottery.csv", "utf-8", ";", "attendance", {"meetup", "date", "email", "name", "status"}, []),
+        ("attendance_names.csv", "utf-8", ",", "attendance", {"meetup", "date", "name"}, []),  # noqa: E501
+        ("attendance_luma.csv", "utf-8-sig", ",", "attendance", {"name", "email", "meetup", "date", "status", "checked_in_at", "venue", "capacity", "series"}, []),  # noqa: E501
+        ("attendance_lottery.csv", "utf-8", ";", "attendance", {"meetup", "date", "email", "name", "status"}, []),  # noqa: E501
     ],
 )  # fmt: skip
 def test_files_of_every_house_are_understood(name, encoding, delimiter, kind, at, kept_out):
@@ -168,16 +168,19 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused_at_once_with_a_sentence(name):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(UnreadableFile) as refusal:
         sheets.read(BOMBS[name])
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert str(refusal.value.fields["file"]) == str(refusal.value)
     assert str(refusal.value).endswith((".", "?"))
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=400) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "ignore")))
+@given(
+    st.binary(max_size=400)
+    | st.text(max_size=200).map(lambda t: t.encode("utf-8", "ignore"))
+)
 def test_any_bytes_are_read_or_refused(content):
     try:
         sheet = sheets.read(content)
@@ -221,7 +224,7 @@ def test_dates_are_read(text, day_first, expected):
     assert Dates(PARIS, day_first).moment(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "demain", "31/02/2026", "2026-13-01", "0001-01-01", "99/99/9999", "٣/٤/٢٠٢٦", "13/04/2026 27:00"])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "demain", "31/02/2026", "2026-13-01", "0001-01-01", "99/99/9999", "٣/٤/٢٠٢٦", "13/04/2026 27:00"])  # noqa: E501  # fmt: skip
 def test_what_is_no_date_is_told(text):
     with pytest.raises(NotADate):
         Dates(PARIS).moment(text)
@@ -320,17 +323,25 @@ async def test_a_reordered_file_gives_the_same_state(place, kind, name):
 
 async def test_a_name_is_never_overwritten_and_an_empty_cell_is_filled(place):
     async with scoped(place.by):
-        await members.known("ines@example.org", name="Nès", language="fr", by=place.by, now=place.now)
+        await members.known(
+            "ines@example.org", name="Nès", language="fr", by=place.by, now=place.now
+        )
     outcome = await bring(place, a_file(place, "members", "members_fr.csv"))
     assert outcome.reasons["same_email"] == 1
-    assert ("Nès", "ines@example.org", date(2025, 4, 13)) in (await everything(place))["member"]
+    assert ("Nès", "ines@example.org", date(2025, 4, 13)) in (await everything(place))[
+        "member"
+    ]
 
 
 async def test_two_people_and_unknown_places_are_conflicts(place):
     async with scoped(place.by):
         for name in ("ines", "theo"):
-            member = await members.known(f"{name}@example.org", name=name, language="fr", by=place.by, now=place.now)
-            await identities.declare(name, channel_id=place.channel, member_id=member, by=place.by, now=place.now)
+            member = await members.known(
+                f"{name}@example.org", name=name, language="fr", by=place.by, now=place.now
+            )
+            await identities.declare(
+                name, channel_id=place.channel, member_id=member, by=place.by, now=place.now
+            )
     text = (
         b"email,handle,community,joined\n"
         b"ines@example.org,theo,,\nx@example.org,theo,,\nbad@,,,\n,new,Nowhere,\n"
@@ -357,7 +368,9 @@ async def test_what_is_missing_is_said_and_nothing_is_written(place):
     outcome = await bring(place, a_file(place, "activity", b"handle,role\nines,owner\n"))
     assert outcome.is_dry
     assert outcome.problems == ["missing"]
-    assert "owner" not in str(await rows(place, "SELECT role FROM membership WHERE role <> 'owner'"))
+    assert "owner" not in str(
+        await rows(place, "SELECT role FROM membership WHERE role <> 'owner'")
+    )
 
 
 # Activity
@@ -391,14 +404,17 @@ async def test_an_ambiguous_file_asks_once(place):
         await imports.choose(run, day_first=True, by=place.by, now=place.now)
     outcome = await imports.commit(run, keys=place.keys, by=place.by, now=place.now)
     assert outcome.counts["new"] == 2
-    assert {day for _, day, _ in (await everything(place))["day"]} == {date(2026, 4, 3), date(2026, 6, 5)}
+    assert {day for _, day, _ in (await everything(place))["day"]} == {
+        date(2026, 4, 3),
+        date(2026, 6, 5),
+    }
     with pytest.raises(imports.AlreadyCommitted):
         await imports.commit(run, keys=place.keys, by=place.by, now=place.now)
     assert await rows(place, "SELECT content FROM import_run") == [(None,)]
 
 
 async def test_contradictions_in_a_file_are_kept_out_wherever_they_stand(place):
-    text = b"id,handle,kind,at\n1,a,post,2026-01-01\n2,a,post,2026-01-02\n1,a,reply,2026-01-01\n"
+    text = b"id,handle,kind,at\n1,a,post,2026-01-01\n2,a,post,2026-01-02\n1,a,reply,2026-01-01\n"  # noqa: E501
     outcome = await bring(place, a_file(place, "activity", text))
     assert outcome.reasons == {"new_act": 1, "differs": 2}
     assert [row[0] for row in (await everything(place))["activity"]] == ["2"]
@@ -414,8 +430,12 @@ async def test_the_future_waits(place):
 
 async def test_names_become_members_of_their_own(place):
     async with scoped(place.by):
-        await members.known("laura@example.org", name="Laura", language="en", by=place.by, now=place.now)
-    outcome = await bring(place, a_file(place, "attendance", "attendance_names.csv", channel=False))
+        await members.known(
+            "laura@example.org", name="Laura", language="en", by=place.by, now=place.now
+        )
+    outcome = await bring(
+        place, a_file(place, "attendance", "attendance_names.csv", channel=False)
+    )
     assert outcome.counts["new"] == 5
     state = await everything(place)
     assert [row[0] for row in state["member"]] == ["Evelyn", "Laura", "Laura", "Theresa"]
@@ -479,13 +499,19 @@ async def test_another_answer_later_is_a_conflict(place):
 
 async def test_an_agreement_is_noted_with_its_text_and_a_no_stays_a_no(place):
     async with scoped(place.by):
-        ines = await members.known("ines@example.org", name="Inès", language="fr", by=place.by, now=place.now)
+        ines = await members.known(
+            "ines@example.org", name="Inès", language="fr", by=place.by, now=place.now
+        )
         said = {"text": "no", "language": "fr", "via": "team: by phone"}
         await consents.withdraw(ines, Purpose.LINKING, **said, by=place.by, now=place.now)
-    file = a_file(place, "members", "members_fr.csv", linking_text="They agreed.", language="en")
+    file = a_file(
+        place, "members", "members_fr.csv", linking_text="They agreed.", language="en"
+    )
     outcome = await bring(place, file)
     assert outcome.agreed == 1
-    assert await rows(place, "SELECT name FROM member WHERE linking_agreed_at IS NOT NULL") == [("Théo Nguyễn",)]
+    assert await rows(
+        place, "SELECT name FROM member WHERE linking_agreed_at IS NOT NULL"
+    ) == [("Théo Nguyễn",)]
 
 
 # Walls and sizes
@@ -519,7 +545,11 @@ async def test_activity_needs_its_channel(place):
 
 async def test_progress_is_told(place):
     told = []
-    await bring(place, a_file(place, "activity", "activity_en.csv"), on_progress=lambda *n: told.append(n))
+    await bring(
+        place,
+        a_file(place, "activity", "activity_en.csv"),
+        on_progress=lambda *n: told.append(n),
+    )
     assert told[0] == (0, 4)
     assert told[-1] == (4, 4)
     assert told == sorted(told)
@@ -530,7 +560,7 @@ async def test_many_acts_are_taken_in_under_a_minute(place):
     rng = random.Random(1)
     head = "external_id,handle,email,kind,at\n"
     body = "".join(
-        f"act-{i},person-{rng.randrange(445)},,post,2026-0{rng.randrange(1, 10)}-{rng.randrange(1, 29):02}T10:00:00Z\n"
+        f"act-{i},person-{rng.randrange(445)},,post,2026-0{rng.randrange(1, 10)}-{rng.randrange(1, 29):02}T10:00:00Z\n"  # noqa: E501
         for i in range(236_000)
     )
     started = time.perf_counter()

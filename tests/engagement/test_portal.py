@@ -102,9 +102,7 @@ def test_few_walk_ins_cannot_be_had_by_subtraction():
     assert values(Heads(60, 40, 52, 20))["show_up_rate"] is not None
 
 
-@given(
-    st.integers(0, 120), st.integers(0, 120), st.integers(0, 40), st.integers(0, 160)
-)
+@given(st.integers(0, 120), st.integers(0, 120), st.integers(0, 40), st.integers(0, 160))
 def test_whatever_the_numbers_no_shown_group_is_under_k(came, missed, walk_ins, first):
     attended = came + walk_ins
     first = min(first, attended)
@@ -201,7 +199,9 @@ async def test_the_workspaces_own_threshold_counts(cast):
 
 
 async def test_a_contact_reads_her_edition_and_prints_the_same_bytes_twice(app, cast):
-    _, meetup, _ = await sponsored(cast, "Sabline", contact={"Sabline": "eiko@sabline.example"})
+    _, meetup, _ = await sponsored(
+        cast, "Sabline", contact={"Sabline": "eiko@sabline.example"}
+    )
     address = f"/portal/orbelune/sabline/{meetup.slug}"
     async with world.browsing(app, cast.eiko) as client:
         assert meetup.title in (await client.get("/portal/orbelune")).text
@@ -233,7 +233,9 @@ async def test_another_sponsors_edition_does_not_exist(app, cast):
 
 
 async def test_a_contact_that_ended_finds_nothing_at_the_next_request(app, cast):
-    _, meetup, _ = await sponsored(cast, "Sabline", contact={"Sabline": "eiko@sabline.example"})
+    _, meetup, _ = await sponsored(
+        cast, "Sabline", contact={"Sabline": "eiko@sabline.example"}
+    )
     address = f"/portal/orbelune/sabline/{meetup.slug}"
     async with world.browsing(app, cast.eiko) as client:
         assert (await client.get(address)).status_code == 200
@@ -246,7 +248,9 @@ async def test_a_contact_that_ended_finds_nothing_at_the_next_request(app, cast)
 
 
 async def test_an_edition_is_not_found_outside_its_workspace(cast):
-    _, meetup, _ = await sponsored(cast, "Sabline", contact={"Sabline": "eiko@sabline.example"})
+    _, meetup, _ = await sponsored(
+        cast, "Sabline", contact={"Sabline": "eiko@sabline.example"}
+    )
     async with scoped(cast.as_dov):
         with pytest.raises(NotFound):
             await editions.edition(cast.eiko, "sabline", meetup.slug)

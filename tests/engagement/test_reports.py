@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 from pypdf import PdfReader
-from server import workspaces
-from server.i18n import use
-from server.workspaces import Role
 
-from events.engagement import documents, effects, lift, reports
+from events.engagement import bodies, documents, effects, lift, reports
 from events.engagement.lift import Reading
 from events.planning import meetups
+from server import workspaces
 from server.database import DB, scoped, sql
 from server.errors import NotFound
+from server.i18n import use
+from server.workspaces import Role
 from tests import world
 from tests.engagement import evenings
 
@@ -188,9 +188,9 @@ async def test_the_sentence_says_the_interval_both_numbers_and_the_grade(cast):
         words = said(found, found.findings[0])
         assert words.headline == "On ne peut pas conclure."
         assert re.search(
-            r"Les 60 venus ont eu \d,\d jours? actifs? de (plus|moins) sur 28 que les inscrits"
+            r"Les 60 venus ont eu \d,\d\u00a0jours? actifs? de (plus|moins) sur 28 que les inscrits"
             r" non venus \(IC à 95\u00a0%\u00a0: −\d,\d à \+\d,\d\u00a0; 60 contre 60\u00a0;"
-            r" niveau [BC]\)\. Nous aurions pu voir une différence à partir de \d,\d jours?\.",
+            r" niveau\u00a0[BC]\)\. Nous aurions pu voir une différence à partir de \d,\d\u00a0jours?\.",
             words.text,
         ), words.text
     with use("en"):
@@ -400,7 +400,11 @@ async def test_page_paper_table_and_machine_say_the_same(app, cast):
     assert all(answers[form].content == again[form].content for form in again)
     body = json.loads(answers[".json"].content)
     page = flat(re.sub(r"<[^>]+>", " ", answers[""].text))
-    paper = flat(" ".join(p.extract_text() for p in PdfReader(io.BytesIO(answers[".pdf"].content)).pages))
+    paper = flat(
+        " ".join(
+            p.extract_text() for p in PdfReader(io.BytesIO(answers[".pdf"].content)).pages
+        )
+    )
     rows = list(csv.reader(io.StringIO(answers[".csv"].content.decode("utf-8-sig"))))
     assert {len(row) for row in rows} == {9}
     table = {row[1]: row for row in rows if row[0] == "figure"}
@@ -431,7 +435,7 @@ async def test_a_title_is_no_formula_in_a_spreadsheet(cast):
     by = cast.as_ana
     place = await evenings.ground(by, AT)
     meetup = await evenings.evening(place, AT, by=by, title="=HYPERLINK(1)")
-    content = reports.as_csv(await told(meetup, by)).decode("utf-8-sig")
+    content = bodies.as_csv(await told(meetup, by)).decode("utf-8-sig")
     assert "'=HYPERLINK(1)" in content
     assert all(
         not cell.startswith(("=", "@"))
@@ -473,7 +477,10 @@ async def test_the_api_tells_a_report_to_a_token_of_its_workspace_only(app, cast
     other = await workspaces.issue_token(
         "r", Role.MANAGER, ["read"], account_id=cast.dov, by=cast.as_dov, now=world.NOW
     )
-    paths = f"/api/v1/meetups/{meetup.id}/report", f"/api/v1/series/{place.series.slug}/report"
+    paths = (
+        f"/api/v1/meetups/{meetup.id}/report",
+        f"/api/v1/series/{place.series.slug}/report",
+    )
     async with world.browser_of(app, authorization=f"Bearer {token}") as client:
         for path in paths:
             answer = await client.get(path)

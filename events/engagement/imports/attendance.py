@@ -14,11 +14,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from events.engagement.imports import headings, members
+from events.engagement.imports.answers import ANSWER_OF, Answer
 from events.engagement.imports.dates import Ambiguous, Dates, NotADate
 from events.engagement.imports.headings import Columns, plain
 from events.engagement.imports.members import Person, email_of, has_too_many, why_not
@@ -37,47 +37,8 @@ USUAL_START = time(19)
 USUAL_LENGTH = timedelta(hours=3)
 
 
-class Answer(StrEnum):
-    """What a file says of one person at one meetup."""
-
-    ATTENDED = "attended"
-    NO_SHOW = "no_show"
-    LOST_DRAW = "lost_draw"
-    DRAWN = "drawn"
-    REGISTERED = "registered"
-    WAITED = "waited"
-    NOT_COMING = "not_coming"
-
-
-_ANSWERS = {
-    Answer.ATTENDED: (
-        "attended", "present", "presente", "came", "venu", "venue", "checked in", "yes",
-        "oui",
-        "true", "1", "x", "arrived", "show", "arrive", "arrivee", "a participe",
-    ),
-    Answer.NO_SHOW: (
-        "no show", "noshow", "absent", "absente", "absence", "did not come",
-        "not checked in",
-        "non venu", "non venue", "no", "non", "false", "0", "pas venu", "pas venue",
-    ),
-    Answer.LOST_DRAW: (
-        "lost draw", "lost the draw", "not drawn", "non tire", "non tiree",
-        "perdu au tirage",
-    ),
-    Answer.DRAWN: ("drawn", "won", "admitted", "tire", "tiree", "tire au sort", "admis"),
-    Answer.REGISTERED: (
-        "registered", "confirmed", "going", "approved", "attending", "inscrit", "inscrite",
-        "confirme", "confirmee",
-    ),
-    Answer.WAITED: ("waitlist", "waitlisted", "waiting", "en attente", "liste d attente"),
-    Answer.NOT_COMING: (
-        "cancelled", "canceled", "declined", "not going", "annule", "annulee", "refunded",
-        "not attending", "rejected", "invited", "pending approval",
-    ),
-}  # fmt: skip
 _ABSENT = frozenset({Answer.WAITED, Answer.NOT_COMING})
 _CAPACITY = re.compile("[0-9]{0,5}")
-_ANSWER_OF = {text: answer for answer, texts in _ANSWERS.items() for text in texts}
 
 Key = tuple[str, date]
 
@@ -292,7 +253,7 @@ def _only(
 def _answer(columns: Columns, row: list[str], came_at: datetime | None) -> Answer | None:
     """What a row says of coming; a list without any such column is of those who came."""
     text = plain(columns.said(row, "status"))
-    answer = _ANSWER_OF.get(text) if text else Answer.REGISTERED
+    answer = ANSWER_OF.get(text) if text else Answer.REGISTERED
     if answer in {Answer.DRAWN, Answer.REGISTERED} and came_at is not None:
         return Answer.ATTENDED
     if answer is Answer.REGISTERED and not columns.has("status", "checked_in_at"):

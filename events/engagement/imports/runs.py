@@ -60,6 +60,15 @@ class RunLine(msgspec.Struct, frozen=True):
     new_rows: int
 
 
+class _Noted(msgspec.Struct, frozen=True):
+    """A run as the log names it, without reading its file again."""
+
+    id: UUID
+
+
+_Noted.__name__ = ImportRun.__name__
+
+
 class AlreadyCommitted(Conflict):
     message = lazy("This import is done already.")
 
@@ -122,6 +131,7 @@ async def _check_places(given: Given) -> None:
 @atomic()
 async def choose(run_id: UUID, *, day_first: bool, by: Actor, now: datetime) -> None:
     """Answer what the file could not say by itself."""
+    await run_by_id(run_id)
     row = await one(
         "UPDATE import_run SET choices = choices || $3::text::jsonb WHERE workspace_id = $1"
         " AND id = $2 AND committed_at IS NULL AND content IS NOT NULL RETURNING id",
@@ -131,12 +141,13 @@ async def choose(run_id: UUID, *, day_first: bool, by: Actor, now: datetime) -> 
     )
     if row is None:
         raise AlreadyCommitted
-    await audit.note(by, "answered_import", await find(ImportRun, run_id), at=now)
+    await audit.note(by, "answered_import", _Noted(run_id), at=now)
 
 
 @atomic()
 async def drop(run_id: UUID, *, by: Actor, now: datetime) -> None:
     """Forget a file that was not committed."""
+    await run_by_id(run_id)
     row = await one(
         "DELETE FROM import_run WHERE workspace_id = $1 AND id = $2"
         " AND committed_at IS NULL RETURNING id",
@@ -145,7 +156,7 @@ async def drop(run_id: UUID, *, by: Actor, now: datetime) -> None:
     )
     if row is None:
         raise AlreadyCommitted
-    await audit.note(by, "dropped_import", at=now)
+    await audit.note(by, "dropped_import", _Noted(run_id), at=now)
 
 
 async def commit(
@@ -205,7 +216,7 @@ async def _commit(
         now,
         msgspec.json.encode(outcome).decode(),
     )
-    await audit.note(by, f"imported_{given.kind}", await find(ImportRun, run_id), at=now)
+    await audit.note(by, f"imported_{given.kind}", _Noted(run_id), at=now)
     return outcome
 
 

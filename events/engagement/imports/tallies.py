@@ -191,6 +191,9 @@ class Outcome(msgspec.Struct, kw_only=True):
         """Each reason in words, with how many rows it has."""
         return [(REASONS[code][1], number) for code, number in self.reasons.items()]
 
+    def __str__(self) -> str:
+        return self.summary()
+
     def summary(self) -> str:
         """The outcome in a few lines, for a terminal."""
         told = [f"{name}: {number}" for name, number in self.counts.items()]

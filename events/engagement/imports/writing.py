@@ -11,7 +11,8 @@ from events.admission.tickets import Keys
 from events.engagement import activity
 from events.engagement.activity import Act
 from events.engagement.imports import acts, attendance, looking, members
-from events.engagement.imports.attendance import Answer, Evening, Seat
+from events.engagement.imports.answers import Answer
+from events.engagement.imports.attendance import Evening, Seat
 from events.engagement.imports.headings import Kind
 from events.engagement.imports.looking import Given, Reader
 from events.engagement.imports.tallies import Outcome, Tally

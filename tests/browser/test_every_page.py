@@ -1,0 +1,333 @@
+"""Every page of the site map in a real browser: axe finds nothing, nothing sticks out.
+
+The list is the site map itself: a new address is looked at as soon as it exists, and one
+whose parameters have no example here fails. `APERO_SHOTS=folder` keeps a picture of each.
+"""
+
+import asyncio
+import io
+import os
+import re
+from html import unescape
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+import zxingcpp
+from PIL import Image
+
+from server import sitemap
+from server.demo.showing import PASSWORD, ROLES
+from server.settings import Environment, Settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+
+AXE = Path(__file__).parents[2] / "server/static/built/dev/axe.min.js"
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
+TONIGHT = "on-joue-au-prototype-ce-soir"
+NEARLY_FULL = "on-joue-au-prototype-et-vous-nous-dites-tout"
+DRAFT = "la-soiree-des-deux-ans"
+# Files, not pages: they are asked for, and that is all that a browser would do.
+FILES = re.compile(r"\.(pdf|csv|json|ics|css|ico|txt|js|webmanifest)$")
+FILE_NAMES = {"healthz", "readyz", "static", "favicon", "enclosure", "letter_itself"}
+# The same address in another state, or read by somebody else.
+ELSEWHERE = {
+    "camille": [
+        f"/w/orbelune/meetups/{TONIGHT}",
+        f"/w/orbelune/meetups/{TONIGHT}/registrations?status=attended",
+        f"/w/orbelune/meetups/{TONIGHT}/registrations?q=personne",
+        f"/w/orbelune/meetups/{NEARLY_FULL}",
+        f"/w/orbelune/meetups/{DRAFT}",
+        f"/w/orbelune/meetups/{DRAFT}/report",
+        f"/w/orbelune/meetups/{DRAFT}/edit",
+        "/w/tisane",
+        "/w/tisane/meetups",
+        "/w/tisane/people",
+        "/w/tisane/communities",
+        "/w/tisane/import",
+        "/w/tisane/sponsors",
+        "/w/tisane/reports",
+    ],
+    "bilal": ["/account", f"/w/orbelune/meetups/{TONIGHT}/door"],
+    "anybody": [f"/m/orbelune/{NEARLY_FULL}", "/m/tisane"],
+}
+
+
+def _addresses():
+    """Every GET of the site map that a person may see: its path and who would read it."""
+    key = b"0123456789abcdefghijklmnopqrstuvwxyz"
+    demo = Settings(environment=Environment.DEMO, secret_key=key)
+    for audience in sitemap.audiences(demo):
+        if audience.prefix == sitemap.API:
+            continue  # machines have tests of their own
+        for handler in audience.handlers:
+            if "GET" not in handler.http_methods:
+                continue
+            is_file = handler.handler_name in FILE_NAMES
+            for path in sorted(handler.paths):
+                full = (audience.prefix.rstrip("/") + path).rstrip("/") or "/"
+                yield full, _reader(audience), is_file or bool(FILES.search(full))
+
+
+def _reader(audience):
+    if audience.prefix == sitemap.PORTAL:
+        return "eiko"
+    return "anybody" if audience.guard is None else "camille"
+
+
+PAGES = [(path, who) for path, who, is_file in _addresses() if not is_file]
+ASKED = [(path, who) for path, who, is_file in _addresses() if is_file]
+
+
+class Reader(httpx.AsyncClient):
+    """Somebody's browser without a window: finds the examples, keeps the cookies."""
+
+    def __init__(self, origin):
+        super().__init__(base_url=origin, follow_redirects=False, timeout=60)
+        self.held = {}
+        self.event_hooks["response"] = [self._keep]
+
+    async def _keep(self, answer):
+        for line in answer.headers.get_list("set-cookie"):
+            name, value = line.split(";")[0].split("=", 1)
+            self.held[name] = value
+        self.headers["cookie"] = "; ".join(f"{k}={v}" for k, v in self.held.items())
+
+    async def send_form(self, path, data, **more):
+        headers = {"origin": str(self.base_url).rstrip("/"), "sec-fetch-site": "same-origin"}
+        if "__Host-apero" in self.held:
+            account = (await self.get("/account")).text
+            headers["x-csrftoken"] = _first(r'name="csrf" content="([^"]+)"', account)
+        return await self.post(path, data=data, headers=headers, **more)
+
+    async def first(self, path, pattern):
+        """What the pattern finds first on that page."""
+        answer = await self.get(path)
+        assert answer.status_code == httpx.codes.OK, (path, answer.status_code)
+        return _first(pattern, answer.text)
+
+
+def _first(pattern, text):
+    found = re.search(pattern, text)
+    assert found, (pattern, text[:3000])
+    return unescape(found[1])
+
+
+@pytest.fixture(scope="module")
+async def readers(demo):
+    """Camille, Bilal and Eiko signed in with the demo's password, and anybody."""
+    found = {"anybody": Reader(demo)}
+    for email, name, _lang, _what in ROLES:
+        reader = found[name.lower()] = Reader(demo)
+        typed = {"email": email, "password": PASSWORD, "next": "/"}
+        answer = await reader.send_form("/sign-in/password", typed)
+        assert answer.status_code == httpx.codes.SEE_OTHER, answer.text[:2000]
+    yield found
+    for reader in found.values():
+        await reader.aclose()
+
+
+@pytest.fixture(scope="module")
+async def examples(readers):
+    """A value for each parameter of the site map; some depend on the address."""
+    camille, anybody, eiko = (readers[name] for name in ("camille", "anybody", "eiko"))
+    await anybody.send_form("/sign-in", {"email": "nouvelle@orbelune.example", "next": "/"})
+    letter = await _ticket_letter(anybody)
+    shown = (await anybody.get(f"/mailbox/{letter}/letter")).text
+    capability = _first(r'/r/([^"/?]+)', shown)
+    signing = await anybody.first("/mailbox", rf'href="/mailbox/({UUID})"')
+    closed = await camille.first("/w/orbelune/reports", r"/meetups/([^/\"]+-n-7)/report")
+    portal = await eiko.first("/portal/orbelune", r'href="/portal/orbelune/([^"]+)"')
+    people = await camille.first("/w/orbelune/people", rf'/people/({UUID})"')
+    usual = {
+        "slug": "orbelune",
+        "workspace": "orbelune",
+        "meetup": TONIGHT,
+        "meetup_slug": closed,
+        "series_slug": "lapero-des-lunatiques",
+        "sponsor_slug": "sabline",
+        "community_slug": "les-lunatiques",
+        "member_id": people,
+        "letter_id": letter,
+        "number": "0",
+        "run_id": await _looked_at(camille),
+        "capability": capability,
+        "code": await _code_of(letter, anybody),
+        "token": _first(r"/sign-in/([\w-]{20,})", (await anybody.get(f"/mailbox/{signing}")).text),
+        "name": "site.css",
+    }
+    done = await camille.first("/w/orbelune/import", rf'/import/({UUID})">soirees.csv')
+    special = {
+        "/w/{slug}/import/{run_id}/done": {"run_id": done},
+        "/w/{slug}/meetups/{meetup_slug}/edit": {"meetup_slug": NEARLY_FULL},
+        "/w/{slug}/meetups/{meetup_slug}/cancel": {"meetup_slug": NEARLY_FULL},
+        "/w/{slug}/meetups/{meetup_slug}/door": {"meetup_slug": TONIGHT},
+        "/w/{slug}/meetups/{meetup_slug}/registrations": {"meetup_slug": TONIGHT},
+        "/portal/{slug}/{sponsor_slug}/{meetup_slug}": {"meetup_slug": portal.split("/")[1]},
+    }
+    special["/portal/{slug}/{sponsor_slug}/{meetup_slug}/report.pdf"] = special[
+        "/portal/{slug}/{sponsor_slug}/{meetup_slug}"
+    ]
+    return SimpleNamespace(usual=usual, special=special)
+
+
+async def _ticket_letter(anybody):
+    """The id of a letter with a ticket in it; the worker may still be writing it."""
+    path = "/mailbox"
+    for _ in range(10):
+        text = (await anybody.get(path)).text
+        for letter in re.findall(rf'href="/mailbox/({UUID})"', text):
+            if "/r/" in (await anybody.get(f"/mailbox/{letter}/letter")).text:
+                return letter
+        path = _first(r'href="(/mailbox\?before=[^"]+)"', text)
+    pytest.fail("No letter of the demo holds a ticket.")
+
+
+async def _code_of(letter, anybody):
+    """The code that the letter's picture shows."""
+    for number in range(5):
+        enclosure = await anybody.get(f"/mailbox/{letter}/enclosures/{number}")
+        if enclosure.headers["content-type"] == "image/png":
+            read = zxingcpp.read_barcode(Image.open(io.BytesIO(enclosure.content)))
+            return read.text.rpartition("/")[2]
+    pytest.fail("The letter shows no code.")
+
+
+async def _looked_at(camille):
+    """An import that was looked at and not yet done, with a reason for each fate."""
+    text = await camille.first("/w/orbelune/import", rf'value="({UUID})"')
+    rows = b"email,name\nnouvelle@exemple.example,Nouvelle\npas une adresse,Erreur\n"
+    answer = await camille.send_form(
+        "/w/orbelune/import",
+        {"kind": "members", "community": text},
+        files={"file": ("nouvelles.csv", rows, "text/csv")},
+    )
+    return _first(rf"/import/({UUID})", answer.headers["location"])
+
+
+def _filled(path, examples):
+    plain = re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
+    values = examples.usual | examples.special.get(plain, {})
+    return plain.format(**values)
+
+
+@pytest.fixture(scope="module")
+async def windows(chromium, demo, readers):
+    """A browser context for each reader and language, made when first asked for."""
+    made = {}
+
+    async def window(who, lang):
+        if (who, lang) not in made:
+            made[who, lang] = context = await chromium.new_context(
+                base_url=demo,
+                bypass_csp=False,
+                locale={"fr": "fr-FR", "en": "en-GB"}[lang],
+                reduced_motion="reduce",
+                service_workers="block",
+                viewport=WIDE if lang == "en" else NARROW,
+            )
+            cookies = readers[who].held | {"apero_lang": lang}
+            await context.add_cookies(
+                [
+                    {"name": name, "value": value, "url": demo, "secure": name[0] == "_"}
+                    for name, value in cookies.items()
+                ]
+            )
+            await context.add_init_script(AXE.read_text())
+        return made[who, lang]
+
+    yield window
+    for context in made.values():
+        await context.close()
+
+
+async def _look(window, who, lang, path):
+    """Read the page in both sizes and themes; says everything that is wrong with it."""
+    page = await (await window(who, lang)).new_page()
+    faults = []
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on(
+        "console",
+        lambda said: faults.append(f"console: {said.text}") if said.type == "error" else None,
+    )
+    try:
+        answer = await page.goto(path, wait_until="load")
+        if answer.status >= 400 or await page.locator("html").get_attribute("lang") != lang:
+            faults.append(f"answer: {answer.status}")
+        first, second = (WIDE, NARROW) if lang == "en" else (NARROW, WIDE)
+        for theme in ("light", "dark"):
+            await page.emulate_media(color_scheme=theme)
+            faults += await _audited(page, theme)
+            faults += await _overflow(page, first)
+            await _shot(page, who, path, lang, theme, first)
+        await page.set_viewport_size(second)
+        faults += await _overflow(page, second)
+        for theme in ("dark", "light") if os.environ.get("APERO_SHOTS") else ():
+            await page.emulate_media(color_scheme=theme)
+            await _shot(page, who, path, lang, theme, second)
+    finally:
+        await page.close()
+    return [f"{path} [{lang}] {fault}" for fault in faults]
+
+
+async def _audited(page, theme):
+    """What an audit of accessibility (axe-core) finds."""
+    found = await page.evaluate(
+        "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map("
+        "one => [one.id, one.nodes.map(node => node.html.slice(0, 200))]))"
+    )
+    return [f"{theme} axe: {name} {nodes[:3]}" for name, nodes in found]
+
+
+async def _overflow(page, size):
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    return [f"{wide} px in {size['width']}"] if wide > size["width"] else []
+
+
+async def _shot(page, who, path, lang, theme, size):
+    """A picture for whoever wants to look."""
+    folder = os.environ.get("APERO_SHOTS")
+    if folder:
+        name = re.sub(rf"{UUID}|[\w-]{{44,}}", "x", path).strip("/").replace("/", "_")
+        name = re.sub(r"[^\w.=-]", "~", name) or "landing"
+        file = f"{who}.{name}.{lang}.{size['width']}.{theme}.png"
+        await page.screenshot(path=Path(folder) / file, full_page=True)
+
+
+@pytest.mark.parametrize(("path", "who"), PAGES)
+async def test_a_page_of_the_site_map(path, who, examples, windows):
+    address = _filled(path, examples)
+    faults = await asyncio.gather(
+        *(_look(windows, who, lang, address) for lang in ("fr", "en"))
+    )
+    assert sum(faults, []) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "who"), [(path, who) for who, paths in ELSEWHERE.items() for path in paths]
+)
+async def test_the_same_address_in_another_state(path, who, windows, readers):
+    faults = await asyncio.gather(
+        *(_look(windows, who, lang, path) for lang in ("fr", "en"))
+    )
+    assert sum(faults, []) == []
+
+
+@pytest.mark.parametrize(("path", "who"), ASKED)
+async def test_a_file_of_the_site_map_is_there(path, who, examples, readers):
+    answer = await readers[who].get(_filled(path, examples))
+    if path == "/favicon.ico":
+        answer = await readers[who].get(answer.headers["location"])
+    assert answer.status_code == httpx.codes.OK
+    assert answer.content
+
+
+async def test_a_page_that_is_not_there_says_so(chromium, demo, windows):
+    page = await (await windows("anybody", "fr")).new_page()
+    answer = await page.goto("/w/nulle-part")
+    assert answer.status in {401, 404}
+    assert await _audited(page, "light") == []
+    assert await _overflow(page, NARROW) == []
+    await page.close()
