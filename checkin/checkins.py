@@ -105,7 +105,6 @@ class Found(msgspec.Struct, frozen=True):
     id: UUID
     name: str
     status: str
-    rotation: int
     is_inside: bool
 
 
@@ -326,7 +325,8 @@ async def incidents(meetup_id: UUID) -> list[IncidentLine]:
         " JOIN checkin b ON b.workspace_id = i.workspace_id AND b.id = i.second_fact_id"
         " JOIN gate ga ON ga.workspace_id = a.workspace_id AND ga.id = a.gate_id"
         " JOIN gate gb ON gb.workspace_id = b.workspace_id AND gb.id = b.gate_id"
-        " JOIN registration r ON r.workspace_id = i.workspace_id AND r.id = i.registration_id"
+        " JOIN registration r ON r.workspace_id = i.workspace_id"
+        " AND r.id = i.registration_id"
         " JOIN member m ON m.workspace_id = r.workspace_id AND m.id = r.member_id"
         " WHERE i.workspace_id = ANY (apero_scope()) AND i.meetup_id = $1"
         " ORDER BY i.at DESC, i.id DESC LIMIT 100",
@@ -339,12 +339,13 @@ async def search(meetup_id: UUID, words: str) -> list[Found]:
     """People of this meetup whose name holds these letters; accents do not matter."""
     wanted = words.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     return await sql(
-        "SELECT r.id, m.name, r.status, r.rotation, coalesce(p.is_inside, false) AS is_inside"
+        "SELECT r.id, m.name, r.status, coalesce(p.is_inside, false) AS is_inside"
         " FROM registration r"
         " JOIN member m ON m.workspace_id = r.workspace_id AND m.id = r.member_id"
         " LEFT JOIN presence p ON p.workspace_id = r.workspace_id AND p.id = r.id"
         " WHERE r.workspace_id = ANY (apero_scope()) AND r.meetup_id = $1"
-        " AND m.erased_at IS NULL AND apero_plain(m.name) LIKE '%' || apero_plain($2) || '%'"
+        " AND m.erased_at IS NULL"
+        " AND apero_plain(m.name) LIKE '%' || apero_plain($2) || '%'"
         " ORDER BY r.status <> 'confirmed', m.name, r.id LIMIT $3",
         meetup_id,
         wanted,

@@ -248,7 +248,8 @@ async def _consume(
     token = new_token(TOKEN_PREFIX)
     row = await one(
         "UPDATE device SET token_hash = $4, paired_at = $5, seen_at = $5,"
-        " name = coalesce($6, name) WHERE workspace_id = $1 AND id = $2 AND pairing_hash = $3"
+        " name = coalesce($6, name)"
+        " WHERE workspace_id = $1 AND id = $2 AND pairing_hash = $3"
         " AND paired_at IS NULL AND revoked_at IS NULL AND pairing_expires_at > $5"
         " RETURNING id",
         by.workspace_id,

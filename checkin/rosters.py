@@ -82,7 +82,8 @@ async def roster(station: Station, keys: Keys) -> Roster:
         " LEFT JOIN presence p ON p.workspace_id = r.workspace_id AND p.id = r.id"
         " WHERE r.workspace_id = $1 AND r.meetup_id = $2"
         " UNION ALL SELECT c.code_hash, r.status, false, false, true FROM replaced_code c"
-        " JOIN registration r ON r.workspace_id = c.workspace_id AND r.id = c.registration_id"
+        " JOIN registration r ON r.workspace_id = c.workspace_id"
+        " AND r.id = c.registration_id"
         " WHERE r.workspace_id = $1 AND r.meetup_id = $2",
         station.workspace_id,
         station.meetup_id,

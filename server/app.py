@@ -1,5 +1,6 @@
-"""The application: one factory that composes the rooms, the processes that run it, and the
-one place where a refusal becomes a page, a form with its messages, or an RFC 9457 problem.
+"""The application: its factory, its processes, and the place where no becomes an answer.
+
+A refusal becomes a page, a form with its messages, or an RFC 9457 problem.
 """
 
 import asyncio
@@ -7,6 +8,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -71,7 +73,7 @@ def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
         response = Response[Any](
             body, status_code=status, media_type="application/problem+json"
         )
-        if status == 401:
+        if status == HTTPStatus.UNAUTHORIZED:
             response.headers["www-authenticate"] = "Bearer"
     elif isinstance(refusal, NotSignedIn) and request.method == "GET":
         wanted = f"{asking.path}?{asking.query}" if asking.query else asking.path
@@ -84,7 +86,7 @@ def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
 
 
 def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """What the framework or the world refused; anything else is a bug, logged with its id."""
+    """What the framework or the world refused; the rest is a bug, logged with its id."""
     asking = _asking(request)
     if isinstance(error, NotAuthorizedException):
         return refused(request, NotSignedIn())
@@ -96,12 +98,17 @@ def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         status = 400
     else:
         status = 500
-    if status >= 500:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("broken", exc_info=error, extra={"request": asking.request_id})
-    text = str(TITLES.get(status, TITLES[400] if status < 500 else TITLES[500]))
+    text = str(
+        TITLES.get(
+            status,
+            TITLES[400] if status < HTTPStatus.INTERNAL_SERVER_ERROR else TITLES[500],
+        )
+    )
     if wants_problem(request):
         code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
-            status, "invalid" if status < 500 else "broken"
+            status, "invalid" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "broken"
         )
         body = problem(status, text, code=code, asking=asking)
         return Response(body, status_code=status, media_type="application/problem+json")
@@ -121,9 +128,9 @@ def problem(status: int, title: str, *, code: str, asking: Asking) -> dict[str, 
 
 def wants_problem(request: Request[Any, Any, Any]) -> bool:
     """Is the asker a machine?"""
-    return request.url.path.startswith("/api/") or "application/json" in request.headers.get(
-        "accept", ""
-    )
+    return request.url.path.startswith(
+        "/api/"
+    ) or "application/json" in request.headers.get("accept", "")
 
 
 def error_page(
@@ -199,7 +206,10 @@ def make_app(
         exception_handlers={Refusal: refused, Exception: broken},
         lifespan=[lifespan(settings, addresses, does_jobs=does_jobs)] if addresses else [],
         openapi_config=OpenAPIConfig(
-            title="Apéro", version="1", path="/api/v1/schema", render_plugins=[JsonRenderPlugin()]
+            title="Apéro",
+            version="1",
+            path="/api/v1/schema",
+            render_plugins=[JsonRenderPlugin()],
         ),
         request_max_body_size=LARGEST_BODY,
         multipart_form_part_limit=100,
@@ -235,7 +245,9 @@ def database(settings: Settings) -> Iterator[tuple[Address, EmbeddedPostgres | N
         except AlreadyKept:
             server, found = None, stack.enter_context(running(home))
         yield (
-            Address(host=found.host, port=found.port, role=found.user, password=found.password),
+            Address(
+                host=found.host, port=found.port, role=found.user, password=found.password
+            ),
             server,
         )
 
@@ -272,7 +284,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Hear the signals, and do not raise them again: there is more to close after us."""
+        """Hear the signals and do not raise them again: there is more to close after us."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)

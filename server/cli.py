@@ -62,7 +62,10 @@ def _run(settings: Settings, inside: Inside) -> None:
         asyncio.run(inside(settings, admin, keeps))
 
 
-def _with_rooms(work: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
+Errand = Callable[[Settings], Coroutine[Any, Any, None]]
+
+
+def _with_rooms(work: Errand) -> None:
     """Do something with the database migrated and open, and no server."""
     settings = _settings()
 
@@ -79,7 +82,9 @@ def _with_rooms(work: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
 
 
 @main.command()
-@click.option("--without-jobs", is_flag=True, help="Leave letters and jobs to `apero worker`.")
+@click.option(
+    "--without-jobs", is_flag=True, help="Leave letters and jobs to `apero worker`."
+)
 def serve(*, without_jobs: bool) -> None:
     """Serve the site, with its database and its jobs."""
 
@@ -102,7 +107,9 @@ def worker() -> None:
 def migrate() -> None:
     """Bring the database's schema up to date, and say what was done."""
 
-    async def inside(settings: Settings, admin: Address, _: EmbeddedPostgres | None) -> None:
+    async def inside(
+        settings: Settings, admin: Address, _: EmbeddedPostgres | None
+    ) -> None:
         done = await schema.migrate(await schema.prepare(settings, admin))
         screen.print("\n".join(f"Migrated: {one}" for one in done) or "Nothing to migrate.")
 
@@ -165,14 +172,22 @@ def import_(file: Path, **choices: Any) -> None:  # noqa: ANN401 - the options a
 @click.argument("meetup")
 @click.option("--series", is_flag=True, help="MEETUP names a series.")
 @click.option(
-    "--format", "form", type=click.Choice(["pdf", "csv", "json"]), default="json", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["pdf", "csv", "json"]),
+    default="json",
+    show_default=True,
 )
-@click.option("--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="A file; otherwise the terminal.")
+@click.option(
+    "--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A file; otherwise the terminal."
+)
 def report(out: Path | None, **choices: Any) -> None:  # noqa: ANN401 - the options above
     """Write the report of a meetup or a series."""
 
-    async def inside(settings: Settings) -> None:
+    async def inside(_: Settings) -> None:
         content = await demo.report(choices)
         if out is None:
             sys.stdout.buffer.write(content)
@@ -200,5 +215,3 @@ def doctor_() -> None:
 def version() -> None:
     """Say which release this is."""
     click.echo(f"apero {VERSION}")
-
-

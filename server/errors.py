@@ -10,7 +10,7 @@ import re
 from server.i18n import Lazy, lazy
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class Refusal(Exception):
     """A no with its reason."""
 
     message: str | Lazy = lazy("This is not possible now.")

@@ -19,10 +19,11 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
+from litestar import Litestar
 from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import Cookie, MutableScopeHeaders
 from litestar.response import Response
-from litestar.types import ASGIApp, Send
+from litestar.types import Send
 
 from server.accounts import SignedIn, signed_in
 from server.audit import Actor, ActorKind
@@ -204,7 +205,7 @@ def clock(settings: Settings, text: str | None) -> datetime:
 class Edge:
     """Wraps the whole application; errors and unknown pages included."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: Litestar, settings: Settings) -> None:
         self.app = app
         self.settings = settings
 

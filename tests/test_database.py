@@ -209,6 +209,7 @@ async def test_a_killed_backend_heals(admin, addresses):
                 asyncpg.PostgresConnectionError,
                 asyncpg.AdminShutdownError,
                 asyncpg.InternalClientError,
+                asyncpg.InterfaceError,
             )
         ) as caught:
             await killed_half_way()

@@ -298,7 +298,7 @@ async def roster(
 @get(
     "/door/status",
     summary="How many are inside",
-    description="Inside now, let in at all, expected, the capacity, and the server's clock.",
+    description="Inside now, let in at all, expected, the capacity, the server's clock.",
 )
 async def status(
     request: Request[Any, Any, Any],
@@ -351,9 +351,9 @@ async def search(
     status_code=200,
     summary="Let in somebody without a ticket",
     description=(
-        "Gives a place and writes the entry, once for each id. When every place is taken the"
-        " answer is 409, unless `override_reason` says why one more comes in; never above"
-        " what the venue holds."
+        "Gives a place and writes the entry, once for each id. When every place is taken"
+        " the answer is 409, unless `override_reason` says why one more comes in; never"
+        " above what the venue holds."
     ),
 )
 async def walk_in(

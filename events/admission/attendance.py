@@ -7,7 +7,6 @@ what was, and the same list twice changes nothing.
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import count
 from uuid import UUID
 
 import asyncpg
@@ -120,10 +119,10 @@ def _past_rows(
     made: list[tuple[object, ...]] = []
     for past in rows:
         id_ = uuid7()
-        for rotation in count():
+        rotation, codes = 0, hashes_of(meetup, id_, 0, keys)
+        while codes[1] in hashes:
+            rotation += 1
             codes = hashes_of(meetup, id_, rotation, keys)
-            if codes[1] not in hashes:
-                break
         hashes.add(codes[1])
         made.append(
             (

@@ -172,8 +172,27 @@ def _effect(lift: Lift, finding: Finding, effect: Estimate, audience: Audience) 
         m=people[1],
         grade=finding.grade.value,
     )
-    sentence = _SENTENCES[lift.comparison is Comparison.LOTTERY, finding.outcome]
+    is_lottery = lift.comparison is Comparison.LOTTERY
+    if not round(effect.estimate, 1):
+        return _none(is_lottery=is_lottery, came=people[0], bracket=bracket)
+    sentence = _SENTENCES[is_lottery, finding.outcome]
     return sentence(effect.estimate, people[0], bracket)
+
+
+def _none(*, is_lottery: bool, came: str, bracket: str) -> str:
+    if is_lottery:
+        return _(
+            "The %(came)s who were drawn did as much as those who lost the draw"
+            " (%(bracket)s).",
+            came=came,
+            bracket=bracket,
+        )
+    return _(
+        "The %(came)s who came did as much as the registered who did not come"
+        " (%(bracket)s).",
+        came=came,
+        bracket=bracket,
+    )
 
 
 def _plural(value: float) -> int:

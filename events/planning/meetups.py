@@ -11,7 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
-from piccolo.columns import UUID as UuidColumn  # noqa: N811
+from piccolo.columns import UUID as UuidColumn
 from piccolo.columns import BigInt, Integer, Text, Timestamptz
 
 from events.planning import hours, venues

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from piccolo.columns import UUID as UuidColumn  # noqa: N811
+from piccolo.columns import UUID as UuidColumn
 from piccolo.columns import Text, Timestamptz
 
 from events.planning.meetups import TAKEN_WORDS, Meetup

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from checkin import devices, sync
-from checkin.sync import Mode
+from checkin.facts import Mode
 from events.admission import attendance, registrations, tickets
 from events.admission.attendance import Past
 from events.admission.registrations import Source
@@ -56,7 +56,9 @@ class Maker:
         self.community_id = UUID(int=0)
         self.channel_id = UUID(int=0)
 
-    async def community(self, name: str, description: str, channel: str, *, now: datetime) -> None:
+    async def community(
+        self, name: str, description: str, channel: str, *, now: datetime
+    ) -> None:
         """A community with one place online."""
         made = await communities.make_community(
             name, description=description, by=self.by, now=now
@@ -67,7 +69,9 @@ class Maker:
         )
         self.channel_id = kept.id
 
-    async def bring(self, kind: Kind, content: bytes, filename: str, *, now: datetime) -> None:
+    async def bring(
+        self, kind: Kind, content: bytes, filename: str, *, now: datetime
+    ) -> None:
         """Import a file as the CM would."""
         await imports.run(
             Given(
@@ -89,7 +93,9 @@ class Maker:
     async def people(self, people: Sequence[Person], *, now: datetime) -> None:
         """Those who agreed come with their name on the forum, the others without."""
         headings = ("email", "name", "handle", "joined")
-        linked = [(one.email, one.name, one.handle, one.joined_on) for one in people if one.links]
+        linked = [
+            (one.email, one.name, one.handle, one.joined_on) for one in people if one.links
+        ]
         await self.bring(Kind.MEMBERS, table(headings, linked), "forum.csv", now=now)
         others = [(one.email, one.name, one.joined_on) for one in people if not one.links]
         if others:
@@ -102,16 +108,23 @@ class Maker:
             await imports.run(given, dry_run=False, keys=self.keys, by=self.by, now=now)
 
     async def evenings(
-        self, people: Sequence[Person], held: Sequence[Evening], *, capacity: int, now: datetime
+        self,
+        people: Sequence[Person],
+        held: Sequence[Evening],
+        *,
+        capacity: int,
+        now: datetime,
     ) -> None:
         """Past evenings, as a list that was kept elsewhere."""
         local = zone(self.look.time_zone)
         rows = []
         for number, evening in enumerate(held, start=1):
-            doors = datetime.combine(evening.on, datetime.min.time(), local) + timedelta(hours=19)
+            doors = datetime.combine(evening.on, datetime.min.time(), local) + timedelta(
+                hours=19
+            )
             for place, who in enumerate(evening.registered):
                 came = who in evening.came
-                at = doors + timedelta(minutes=(place * 37) % 95) if came else ""
+                at = doors + timedelta(minutes=(place * 37) % 95)
                 rows.append(
                     (
                         f"{SERIES}, n° {number}",
@@ -122,7 +135,7 @@ class Maker:
                         SERIES,
                         "Le Comptoir des Pentes",
                         capacity,
-                        at.isoformat() if at else "",
+                        at.isoformat() if came else "",
                     )
                 )
         headings = (
@@ -162,7 +175,9 @@ class Maker:
             ids.append(Past(member_id=id_, registered_at=now))
         await attendance.import_attendance(meetup, ids, keys=self.keys, by=self.by, now=now)
 
-    async def register(self, meetup: Meetup, name: str, email: str, *, now: datetime) -> UUID:
+    async def register(
+        self, meetup: Meetup, name: str, email: str, *, now: datetime
+    ) -> UUID:
         """Somebody registers on the page."""
         made = await registrations.register(
             meetup,
@@ -218,7 +233,12 @@ class Maker:
             found = await devices.device_bearer(token, now=at)
             assert found is not None  # noqa: S101 - it was paired a line ago
             actor, station = found
-            fact: dict[str, Any] = {"id": uuid7(), "kind": "entry", "at": at, "ticket": code}
+            fact: dict[str, Any] = {
+                "id": uuid7(),
+                "kind": "entry",
+                "at": at,
+                "ticket": code,
+            }
             raw = msgspec.Raw(msgspec.json.encode(fact))
             await sync.take(
                 Mode.ASK, [raw], station=station, keys=self.keys, by=actor, now=at
@@ -237,7 +257,7 @@ async def owner_of(
     return Actor(ActorKind.ACCOUNT, id=id_)
 
 
-async def open_workspace(  # noqa: PLR0913 - one parameter a setting
+async def open_workspace(
     settings: Settings, owner: Actor, name: str, *, color: str, language: str, now: datetime
 ) -> Maker:
     """A workspace of this owner, with somebody to fill it."""

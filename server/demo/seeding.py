@@ -105,4 +105,3 @@ async def _tokens(maker: Maker, now: datetime) -> dict[str, str]:
             role.value, role, SCOPES, account_id=account, by=maker.by, now=now
         )
     return tokens
-

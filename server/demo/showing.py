@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from events.engagement import editions
+from events.engagement import editions
 from events.planning import meetups, series, sponsors, venues
 from events.planning.meetups import Plan
 from server import app, workspaces
@@ -41,7 +42,8 @@ async def fill(settings: Settings, admin: Address, screen: Console) -> None:
     await DB.open(addresses.app, size=4)
     try:
         if await one("SELECT 1 FROM workspace WHERE slug = 'orbelune'") is None:
-            await _tell(settings, screen)
+            async with DB.transaction():  # told whole or not at all
+                await _tell(settings, screen)
     finally:
         await DB.close()
 
@@ -68,9 +70,7 @@ async def _tell(settings: Settings, screen: Console) -> None:
         progress.update(task, advance=1, description="Remembering past evenings")
         await orbelune.evenings(story.people, held, capacity=100, now=now)
         progress.update(task, advance=1, description="Reading the forum")
-        await orbelune.online(
-            story.online(days=200, time_zone="Europe/Paris"), now=now
-        )
+        await orbelune.online(story.online(days=200, time_zone="Europe/Paris"), now=now)
         progress.update(task, advance=1, description="Planning what comes next")
         await _tonight(orbelune, story, now)
         progress.update(task, advance=1)
@@ -95,7 +95,7 @@ async def _tonight(maker: Maker, story: Story, now: datetime) -> None:
     venue = await venues.make_venue(
         "Le Comptoir des Pentes",
         address="12 montée de la Grande-Côte, Lyon 1er",
-        access="Métro Croix-Paquet, 4 min à pied. Entrée de plain-pied, coin calme au fond.",
+        access="Métro Croix-Paquet, 4 min à pied. De plain-pied, coin calme au fond.",
         hard_limit=120,
         by=by,
         now=now,
@@ -145,8 +145,10 @@ async def _next_week(maker: Maker, story: Story, now: datetime) -> None:
         (line,) = await series.all_series()
         (venue, *_) = await venues.venues()
     local = zone("Europe/Paris")
-    day = (now + timedelta(days=8)).astimezone(local).replace(
-        hour=19, minute=0, second=0, microsecond=0
+    day = (
+        (now + timedelta(days=8))
+        .astimezone(local)
+        .replace(hour=19, minute=0, second=0, microsecond=0)
     )
     wanted = Plan(
         title="On joue au prototype, et vous nous dites tout",
@@ -202,6 +204,10 @@ async def _sponsored(maker: Maker, now: datetime) -> None:
         async with scoped(by):
             meetup = await meetups.meetup_by_slug(one_.slug)
         await sponsors.sponsor_meetup(sabline.id, meetup, by=by, now=now)
+        if meetup.closed_at is not None:
+            await editions.freeze(
+                meetup, workspace=maker.look, origin=maker.settings.origin, by=by, now=now
+            )
         if meetup.closed_at is not None:
             await editions.freeze(
                 meetup, workspace=maker.look, origin=maker.settings.origin, by=by, now=now

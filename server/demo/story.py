@@ -14,18 +14,24 @@ from random import Random
 from server.i18n import zone
 
 FIRST_NAMES = (
-    "Inès Malo Camille Yanis Léa Théo Zoé Nino Jade Ilyes Alice Sacha Lina Noé Rose Amir Chloé"
-    " Eliott Manon Basile Nour Gabin Ambre Oscar Salomé Tiago Maëlle Ismaël Capucine Victor Anouk"
-    " Lucien Romane Elias Suzanne Marius Assia Félix Louison Kenza Gaspard Bérénice Idris Colette"
-    " Milo Apolline Rayan Simone Achille Farah Joseph Margaux Soan Violette Aylin Côme Esther Naïm"
-).split()
+    "Inès", "Malo", "Camille", "Yanis", "Léa", "Théo", "Zoé", "Nino", "Jade", "Ilyes",
+    "Alice", "Sacha", "Lina", "Noé", "Rose", "Amir", "Chloé", "Eliott", "Manon",
+    "Basile", "Nour", "Gabin", "Ambre", "Oscar", "Salomé", "Tiago", "Maëlle", "Ismaël",
+    "Capucine", "Victor", "Anouk", "Lucien", "Romane", "Elias", "Suzanne", "Marius",
+    "Assia", "Félix", "Louison", "Kenza", "Gaspard", "Bérénice", "Idris", "Colette",
+    "Milo", "Apolline", "Rayan", "Simone", "Achille", "Farah", "Joseph", "Margaux",
+    "Soan", "Violette", "Aylin", "Côme", "Esther", "Naïm",
+)  # fmt: skip
 LAST_NAMES = (
-    "Berthier Diallo Moreau Nguyen Lambert Haddad Roche Colin Ferreira Blanc Traoré Marchand Petit"
-    " Kaya Girard Lopez Fontaine Benali Renard Costa Chevalier Diop Perrin Weber Aubert Santos Roux"
-    " Leclerc Mansouri Faure Garnier Lefort Vidal Barbier Cohen Poirier Meunier Da-Silva Tessier"
-).split()
+    "Berthier", "Diallo", "Moreau", "Nguyen", "Lambert", "Haddad", "Roche", "Colin",
+    "Ferreira", "Blanc", "Traoré", "Marchand", "Petit", "Kaya", "Girard", "Lopez",
+    "Fontaine", "Benali", "Renard", "Costa", "Chevalier", "Diop", "Perrin", "Weber",
+    "Aubert", "Santos", "Roux", "Leclerc", "Mansouri", "Faure", "Garnier", "Lefort",
+    "Vidal", "Barbier", "Cohen", "Poirier", "Meunier", "Da-Silva", "Tessier",
+)  # fmt: skip
 KINDS = ("post", "reply", "reply", "reply", "answer", "like", "like", "view")
 EFFECT = 0.45
+LINKED = 0.85
 FADE = 0.88
 
 
@@ -83,7 +89,7 @@ class Story:
             joined_on=joined,
             rate=math.exp(random.gauss(math.log(0.9), 1.0)),
             reliability=random.gauss(0.55, 0.9),
-            links=random.random() < 0.85,
+            links=random.random() < LINKED,
         )
 
     def evening(self, on: date, *, wanted: int) -> Evening:
@@ -92,7 +98,9 @@ class Story:
         weights = [one.rate**0.4 for one in self.people]
         chosen: dict[int, None] = {}
         while len(chosen) < min(wanted, len(self.people)):
-            chosen.update(dict.fromkeys(random.choices(range(len(self.people)), weights, k=20)))
+            chosen.update(
+                dict.fromkeys(random.choices(range(len(self.people)), weights, k=20))
+            )
         registered = tuple(list(chosen)[:wanted])
         came = frozenset(
             number
@@ -120,16 +128,13 @@ class Story:
                     at = datetime(day.year, day.month, day.day, tzinfo=local) + timedelta(
                         minutes=random.randint(8 * 60, 23 * 60)
                     )
-                    yield Online(
-                        f"p{number}", person.handle, random.choice(KINDS), at
-                    )
+                    yield Online(f"p{number}", person.handle, random.choice(KINDS), at)
 
 
 def _boost(person: Person, day: date) -> float:
     """How much past meetups still raise the log of somebody's rate on this day."""
-    return sum(
-        EFFECT * FADE ** ((day - on).days / 7) for on in person.boosts if on < day
-    )
+    weeks = ((day - on).days / 7 for on in person.boosts if on < day)
+    return sum((EFFECT * math.pow(FADE, passed) for passed in weeks), 0.0)
 
 
 def _poisson(random: Random, rate: float) -> int:

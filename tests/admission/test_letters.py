@@ -32,7 +32,7 @@ def keys(settings):
 
 
 @pytest.fixture
-async def sent(app, cast, monkeypatch):
+async def sent(app, cast, monkeypatch):  # noqa: ARG001 - they must be there first
     """What leaves by post, as it leaves, instead of leaving."""
     messages = []
     await world.do_jobs()  # the invitations of the cast
@@ -133,7 +133,7 @@ async def test_a_cancelled_meetup_is_taken_out_of_calendars_once(
         assert calendar.walk("VEVENT")[0]["STATUS"] == "CANCELLED"
 
 
-async def test_telling_twice_writes_once(sent, cast, keys):
+async def test_telling_twice_writes_once(cast, keys):
     meetup = await a_meetup(cast, keys)
     made = await registers(cast, meetup, keys, "chloe@example.org")
     post = letters.Post(cast.orbelune, world.ORIGIN, keys, cast.now)

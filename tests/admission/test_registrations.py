@@ -1,6 +1,7 @@
 """Places are never sold twice, the line skips nobody, and every act may be repeated."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from uuid import uuid4
@@ -15,6 +16,7 @@ from events.planning import meetups, venues
 from events.planning.meetups import Admission, Meetup, Plan
 from server.database import find, one, scoped, sql
 from server.errors import Busy, Forbidden, Invalid, NotFound
+from server.settings import BadSettings, check
 from server.workspaces import Role
 from tests import world
 
@@ -525,7 +527,8 @@ async def test_nothing_of_another_workspace_can_be_touched(cast, keys):
             await registrations.by_code(_code(meetup, made.id, keys, 0).signed)
 
 
-async def test_moving_a_meetup_tells_and_resizing_it_promotes(app, cast, keys):
+@pytest.mark.usefixtures("app")
+async def test_moving_a_meetup_tells_and_resizing_it_promotes(cast, keys):
     meetup = await a_meetup(cast, keys, 1)
     await registers(cast, meetup, keys, "chloe@example.org")
     await registers(cast, meetup, keys, "theo@example.org")
@@ -556,3 +559,42 @@ async def test_moving_a_meetup_tells_and_resizing_it_promotes(app, cast, keys):
     over = acts(cast, keys, now=cast.soon + timedelta(days=2))
     await registrations.change_meetup(meetup, wanted, **over)
     assert await world.do_jobs() == []
+
+
+async def test_a_walk_in_who_leaves_frees_her_place_and_gets_no_letter(cast, keys):
+    meetup = await a_meetup(cast, keys, 1)
+    guest = await registrations.walk_in(
+        meetup, name="Soraya", keys=keys, by=cast.as_ana, now=cast.now
+    )
+    await registers(cast, meetup, keys, "theo@example.org")
+    await registrations.release(guest.id, **acts(cast, keys))
+    assert await statuses(cast, meetup) == {
+        "Soraya": ("cancelled", None),
+        "theo@example.org": ("confirmed", None),
+    }
+
+
+@pytest.mark.pure
+def test_an_older_key_still_prints_what_it_printed(settings):
+    older = replace(settings, secret_key=b"an older secret of this very installation")
+    both = replace(settings, previous_secret_key=older.secret_key)
+    now, then = tickets.keys_of(both), tickets.keys_of(older)
+    assert now.current == tickets.keys_of(settings).current
+    about = {
+        "meetup_id": uuid4(),
+        "meetup_number": 7,
+        "registration_id": uuid4(),
+        "rotation": 0,
+    }
+    assert tickets.issue(now.at(then.current), **about) == tickets.issue(then, **about)
+
+
+@pytest.mark.pure
+def test_two_keys_that_tickets_could_not_tell_apart_are_refused(settings):
+    twin = next(
+        secret
+        for secret in (b"a secret of 32 bytes or even more %d" % n for n in range(10_000))
+        if tickets.key_id(secret) == tickets.key_id(settings.secret_key)
+    )
+    with pytest.raises(BadSettings, match="PREVIOUS"):
+        check(replace(settings, previous_secret_key=twin))

@@ -30,7 +30,8 @@ SCREENS = [
     ("not_in", "wait", None), ("not_confirmed", "wait", "waitlisted"),
     ("not_confirmed", "wait", "lost_draw"), ("not_confirmed", "wait", "pending"),
     ("unpaid", "wait", None), ("too_early", "wait", None), ("needs_answer", "wait", None),
-    ("capacity", "wait", None), ("rules", "wait", "other_gate"), ("cancelled", "stop", None),
+    ("capacity", "wait", None), ("rules", "wait", "other_gate"),
+    ("cancelled", "stop", None),
     ("wrong_meetup", "stop", None), ("too_late", "stop", None), ("replaced", "stop", None),
     ("revoked", "stop", None), ("unknown", "stop", None), ("rules", "stop", "no_reentry"),
 ]  # fmt: skip
@@ -42,7 +43,7 @@ CAMERA = [
 
 
 def a_film(path: Path, text: str) -> Path:
-    """A camera's film (YUV4MPEG2): this code for a second, then an empty table for three."""
+    """A camera's film (YUV4MPEG2): this code for a second, then an empty table."""
     width, height = FRAME
     table = Image.new("L", FRAME, 90)
     code = Image.frombytes(*_square(text)).resize((360, 360), Image.Resampling.NEAREST)
@@ -229,7 +230,8 @@ async def test_the_rule_in_the_browser_gives_the_same_answers():
     async with a_phone_at("http://127.0.0.1") as page:
         given = await page.evaluate(
             """async ([source, vectors]) => {
-              const rule = await import("data:text/javascript," + encodeURIComponent(source));
+              const address = "data:text/javascript," + encodeURIComponent(source);
+              const rule = await import(address);
               const laid = (kind, one) => one[kind] === null
                 ? null : { ...vectors.usual[kind], ...one[kind] };
               return vectors.cases.map((one) => rule.decide(laid("ticket", one), one.kind,

@@ -168,7 +168,8 @@ async def test_the_hours_of_a_gate_bind_entries(app, evening):
     ):
         async with scoped(evening.by):
             await sql(
-                "UPDATE gate SET opens_at = CASE WHEN $3 = 'opens_at' THEN $2::timestamptz END,"
+                "UPDATE gate SET"
+                " opens_at = CASE WHEN $3 = 'opens_at' THEN $2::timestamptz END,"
                 " closes_at = CASE WHEN $3 = 'closes_at' THEN $2 END WHERE id = $1",
                 evening.gate.id,
                 evening.now + hour,

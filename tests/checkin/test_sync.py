@@ -160,8 +160,8 @@ class Undone(Exception):
 async def _state(evening):
     async with scoped(evening.by):
         presence = await sql(
-            "SELECT id, is_inside, entries, first_at, first_gate, last_exit_at FROM presence"
-            " ORDER BY id"
+            "SELECT id, is_inside, entries, first_at, first_gate, last_exit_at"
+            " FROM presence ORDER BY id"
         )
         incidents = await sql(
             "SELECT first_fact_id, second_fact_id, at FROM incident ORDER BY 1, 2"
@@ -189,7 +189,7 @@ async def _told_in(evening, phones, batches):
                             now=evening.now,
                         )
             found = await _state(evening)
-            raise Undone
+            raise Undone  # noqa: TRY301 - the way out of the transaction
     except Undone:
         return found
 

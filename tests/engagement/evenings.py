@@ -42,7 +42,7 @@ async def evening(
     in_series: bool = True,
 ) -> meetups.Meetup:
     """A published meetup of one evening."""
-    from events.engagement import plans  # noqa: PLC0415 - read where it is used
+    from events.engagement import plans
 
     before = at - timedelta(days=20)
     wanted = meetups.Plan(

@@ -102,7 +102,15 @@ UUIDS = [uuid4() for _ in range(13)]
 
 def attendance(attended, returning, imported=0):
     return Attendance(
-        uuid4(), "a", "A", AT, "Europe/Paris", True, attended, returning, imported
+        id=uuid4(),
+        slug="a",
+        title="A",
+        starts_at=AT,
+        time_zone="Europe/Paris",
+        is_closed=True,
+        attended=attended,
+        returning=returning,
+        imported=imported,
     )
 
 
@@ -130,7 +138,7 @@ def test_numbers_are_written_as_the_reader_writes_them():
             "active_after", None, State.MISSING, Unit.PEOPLE, why="not_before", on=AT.date()
         )
         assert note(late) == "non mesuré\u00a0: pas avant le 3 sept. 2026"
-        assert signed(-0.94) == "−0,9"
+        assert signed(-0.94) == "\N{MINUS SIGN}0,9"
     with use("en"):
         assert signed(0.96) == "+1.0"
         assert signed(0.04) == "0.0"

@@ -1,6 +1,7 @@
 """Editions: what a sponsor may read, frozen, the same for all, and nobody in it."""
 
 import hashlib
+import random
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -9,13 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.engagement import editions
+from events.engagement import editions, reports
 from events.engagement.editions import Heads, cells
+from events.engagement.effects import Estimate, Finding, Lift, Outcome
+from events.engagement.lift import Audience, Comparison, Grade, Reading
 from events.engagement.metrics import State
-from events.planning import sponsors
+from events.engagement.sentences import said
+from events.planning import meetups, sponsors
 from server import workspaces
 from server.database import scoped, sql
 from server.errors import NotFound
+from server.i18n import use
 from tests import world
 from tests.engagement import evenings
 
@@ -171,6 +176,53 @@ async def test_what_was_frozen_does_not_move_and_a_late_sponsor_reads_the_same(c
     rows = await kept(by)
     assert {row["content"] for row in rows} == {before["content"]}
     assert len(rows) == 2
+
+
+@pytest.mark.parametrize(("held", "is_told"), [(4, False), (5, True)])
+async def test_an_effect_is_told_over_five_meetups_and_a_hundred_people(
+    cast, held, is_told
+):
+    by = cast.as_ana
+    rng = random.Random(held)
+    place = await evenings.ground(by, AT - timedelta(days=900))
+    for nth in range(held):
+        at = AT - timedelta(days=40 * (held - nth))
+        meetup = await evenings.evening(place, at, by=by, title=f"Soirée {nth}")
+        people = await evenings.crowd(place, 43, by=by, now=AT - timedelta(days=800))
+        await evenings.registered(meetup, people[:27], by=by, came=True)
+        await evenings.registered(meetup, people[27:], by=by)
+        await meetups.close(meetup, by=by, now=meetup.ends_at)
+        days = [
+            (person, at.date() + timedelta(days=n), 1)
+            for person in people
+            for n in (*range(-29, -1), *range(2, 30))
+            if rng.random() < 0.3
+        ]
+        await evenings.active(place, days, by=by)
+    async with scoped(by):
+        series = await reports.series_report(place.series.id, AT, Audience.SPONSOR)
+    shared = editions.shareable(series.lift)
+    assert (shared is not None) is is_told
+    if shared:
+        effect = shared.findings[0].effect
+        assert (effect.n_treated, effect.n_compared) == (135, 80)
+        assert effect.estimate == round(effect.estimate, 1)
+        assert shared.excluded == []
+        with use("en"):
+            assert (
+                "135 against 80" in said(shared, shared.findings[0], Audience.SPONSOR).text
+            )
+
+
+def test_a_difference_that_rounds_to_nothing_is_not_said_to_be_more():
+    effect = Estimate(0.04, -1, 1.1, 0.5, 50, 40, 40, 1, 1.4)
+    for comparison in (Comparison.NO_SHOWS, Comparison.LOTTERY):
+        finding = Finding(Outcome.ACTIVE_DAYS, True, Reading.NOT_SHOWN, Grade.C, effect)  # noqa: FBT003
+        asked = Lift(comparison, 1, None, AT.date(), "", 40, 40, 40, 40, [], [finding])
+        with use("fr"):
+            text = said(asked, finding).text
+        assert "en ont fait autant que" in text
+        assert "de plus" not in text
 
 
 async def test_contacts_are_told_once_by_letter(cast):

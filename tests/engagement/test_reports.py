@@ -1,6 +1,7 @@
 """Reports: one evening, told the same on the page, on paper, in a table and to machines."""
 
 import csv
+import html
 import io
 import json
 import random
@@ -12,8 +13,9 @@ import asyncpg
 import pytest
 from pypdf import PdfReader
 
-from events.engagement import bodies, documents, effects, lift, reports
+from events.engagement import bodies, documents, effects, followed, lift, reports
 from events.engagement.lift import Reading
+from events.engagement.sentences import said
 from events.planning import meetups
 from server import workspaces
 from server.database import DB, scoped, sql
@@ -148,7 +150,7 @@ async def test_who_came_before_is_not_there_for_the_first_time(cast):
 
 async def test_the_unlinked_are_not_measured_and_count_as_no_activity_nowhere(cast):
     by = cast.as_ana
-    place, meetup, people = await simulated(cast, effect=0.3, n=40)
+    place, meetup, _ = await simulated(cast, effect=0.3, n=40)
     unlinked = await evenings.crowd(place, 40, by=by, now=AT, linked=False)
     await evenings.registered(meetup, unlinked, by=by, came=True)
     report = await told(meetup, by)
@@ -182,15 +184,14 @@ async def test_no_effect_is_told_as_none(cast):
 async def test_the_sentence_says_the_interval_both_numbers_and_the_grade(cast):
     _, meetup, _ = await simulated(cast, effect=0)
     found = (await told(meetup, cast.as_ana)).lift
-    from events.engagement.sentences import said
-
     with use("fr"):
         words = said(found, found.findings[0])
         assert words.headline == "On ne peut pas conclure."
         assert re.search(
-            r"Les 60 venus ont eu \d,\d\u00a0jours? actifs? de (plus|moins) sur 28 que les inscrits"
-            r" non venus \(IC à 95\u00a0%\u00a0: −\d,\d à \+\d,\d\u00a0; 60 contre 60\u00a0;"
-            r" niveau\u00a0[BC]\)\. Nous aurions pu voir une différence à partir de \d,\d\u00a0jours?\.",
+            r"Les 60 venus ont eu \d,\d\u00a0jours? actifs? de (plus|moins) sur 28 que"
+            r" les inscrits non venus \(IC à 95\u00a0%\u00a0: \u2212\d,\d à \+\d,\d\u00a0;"
+            r" 60 contre 60\u00a0; niveau\u00a0[BC]\)\. Nous aurions pu voir une différence"
+            r" à partir de \d,\d\u00a0jours?\.",
             words.text,
         ), words.text
     with use("en"):
@@ -221,7 +222,7 @@ async def test_until_day_thirty_the_effect_is_provisional(cast):
 
 async def test_activity_that_was_not_imported_to_the_end_is_not_a_fall(cast):
     by = cast.as_ana
-    place, meetup, _ = await simulated(cast, effect=0)
+    _, meetup, _ = await simulated(cast, effect=0)
     async with scoped(by):
         await sql("DELETE FROM activity_day WHERE day > $1", AT.date() + timedelta(days=10))
     found = (await told(meetup, by)).lift
@@ -286,8 +287,6 @@ async def test_two_identities_of_one_person_make_one_active_day(cast):
 
 
 async def effects_people(meetup):
-    from events.engagement import followed
-
     return await followed.people([meetup.id])
 
 
@@ -379,7 +378,7 @@ async def test_one_meetup_is_read_fast_enough_on_ten_thousand_rows(cast, address
     started = time.perf_counter()
     await told(meetup, cast.as_ana)
     spent = time.perf_counter() - started
-    print(f"\none meetup, {rows} active days, cold: {spent * 1000:.0f} ms")
+    print(f"\n{rows} active days, cold: {spent * 1000:.0f} ms")  # noqa: T201 - shown with -s
     assert rows > 10_000
     assert spent < 0.25  # 50 ms alone; a machine under test is shared
 
@@ -426,8 +425,6 @@ async def test_page_paper_table_and_machine_say_the_same(app, cast):
 
 def flat(text):
     """Without spaces: where lines break is nobody's business."""
-    import html
-
     return re.sub(r"[\s\u00a0\u202f\u00ad]+", "", html.unescape(text))
 
 

@@ -1,5 +1,7 @@
 """Meetups to plan with, in Ana's workspace and in Dov's."""
 
+import base64
+import json
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from events.people import communities
 from events.planning import meetups
 from events.planning.meetups import Meetup, Plan
 from server.database import find, scoped
+from server.web import SAID_COOKIE
 from tests import world
 
 
@@ -52,3 +55,10 @@ async def registers(who, settings, meetup, email):
         by=who.as_ana,
         now=who.now,
     )
+
+
+def said(answer) -> str:
+    """What the next page will say was done; the cookie is for HTTPS, which tests are not."""
+    body = answer.cookies[SAID_COOKIE].partition(".")[0]
+    text: str = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["text"]
+    return text.replace("\xa0", " ")

@@ -35,13 +35,11 @@ def a_plan(**facts):
 
 
 def plan_of(meetup: Meetup, **changed) -> Plan:
-    kept = {
-        name: getattr(meetup, name)
-        for name in Plan.__struct_fields__
-        if name not in {"capacity", "admission"}
-    }
+    """What this meetup says of itself, with something changed."""
+    names = set(Plan.__struct_fields__) - {"capacity", "admission"}
+    kept = {name: getattr(meetup, name) for name in names}
     return Plan(
-        **kept, **({"capacity": 12, "admission": Admission(meetup.admission)} | changed)
+        **{"capacity": 12, "admission": Admission(meetup.admission)} | kept | changed
     )
 
 
@@ -146,7 +144,7 @@ def test_what_cannot_stand_has_its_sentence(facts, field):
 
 def test_a_stage_follows_from_the_dates():
     plan = a_plan()
-    meetup = Meetup(starts_at=plan.starts_at, ends_at=plan.ends_at)
+    meetup = Meetup(workspace_id=uuid4(), starts_at=plan.starts_at, ends_at=plan.ends_at)
     before, during, after = (plan.starts_at + timedelta(hours=n) for n in (-1, 1, 4))
     assert meetups.stage(meetup, before) is Stage.DRAFT
     meetup.published_at = before

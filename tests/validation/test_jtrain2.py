@@ -75,7 +75,7 @@ async def bring(kind, content, place, channel, by):
     return await imports.run(given, dry_run=False, keys=KEYS, by=by, now=NOW)
 
 
-async def test_the_report_gives_the_published_effect(cast):
+async def test_the_report_gives_the_published_effect(cast):  # noqa: PLR0915
     everybody = people()
     by = cast.as_ana
     async with scoped(by):
@@ -135,7 +135,7 @@ async def test_the_report_gives_the_published_effect(cast):
     body = json.loads(bodies.as_json(report))
     assert "+179" not in body["lift"]["said"][0]["text"]
     assert "179.4" in body["lift"]["said"][1]["text"]
-    print(
+    print(  # noqa: T201 - shown with -s
         f"\njtrain2: {ACTS} acts imported in {imported:.0f} s"
         f" ({before - started:.0f} s in all), report in {read * 1000:.0f} ms;"
         f" effect {finding.effect.estimate:.2f}, error {finding.effect.standard_error:.2f},"
