@@ -30,7 +30,6 @@ from server.database import Address as Signing
 from server.demo import seeding
 from server.postgres import Address, EmbeddedPostgres
 from server.settings import Settings
-from server.web import Edge
 
 FAREWELL = 20.0
 PATIENCE = 60.0
@@ -140,7 +139,7 @@ class House:
         return load
 
     @asynccontextmanager
-    async def inside(self, size: int = 4) -> AsyncIterator[Edge]:
+    async def inside(self, size: int = 4) -> AsyncIterator[Any]:
         """The same application in this process, on the same database, without jobs."""
         found = self.postgres
         admin = Signing(
@@ -189,7 +188,7 @@ def house(*, does_jobs: bool = False) -> Iterator[House]:
     folder.chmod(0o711)  # root's PostgreSQL runs as nobody, who must reach its data
     made = House(folder, does_jobs=does_jobs)
     try:
-        say(f"Started in {made.start():.1f} s")
+        say(f"Started in {made.start():.1f} s, in {folder}")
         yield made
     finally:
         try:

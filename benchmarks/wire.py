@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0
+BUSY = 503
 
 
 class Answer(NamedTuple):
@@ -38,6 +39,12 @@ class Load:
     seconds: float = 0.0
     client_cpu: float = 0.0
     site_cpu: float | None = None
+
+    def without_busy(self) -> int:
+        """Take out the answers that say to come back in a moment; how many there were."""
+        asked = len(self.answers)
+        self.answers = [one for one in self.answers if one.status != BUSY]
+        return asked - len(self.answers)
 
     @property
     def rate(self) -> float:

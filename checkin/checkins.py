@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from piccolo.columns import UUID as UuidColumn  # noqa: N811
+from piccolo.columns import UUID as UuidColumn
 from piccolo.columns import BigInt, Boolean, Bytea, Integer, Text, Timestamptz
 
 from checkin.verdicts import Clash, Fact, Kind, State, Verdict, corrected, fold

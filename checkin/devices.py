@@ -12,17 +12,18 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from piccolo.columns import UUID as UuidColumn  # noqa: N811
+from piccolo.columns import UUID as UuidColumn
 from piccolo.columns import Boolean, Bytea, Text, Timestamptz
 
 from events.planning.meetups import Meetup
 from server import audit
 from server.accounts import digest
+from server.api_tokens import checksum, new_token
 from server.audit import Actor, ActorKind
 from server.database import NOWHERE, Record, atomic, find, one, scoped, sql
 from server.errors import Conflict, Invalid, NotFound
 from server.i18n import LANGUAGES, lazy
-from server.workspaces import Role, checksum, new_token
+from server.workspaces import Role
 
 TOKEN_PREFIX = "apero_dev_"  # noqa: S105 - published for secret scanners
 CODE_BYTES = 16

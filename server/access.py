@@ -15,13 +15,14 @@ from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 
-from server import workspaces
+from server import api_tokens, workspaces
 from server.accounts import digest
 from server.audit import Actor
+from server.edge import is_same_site
 from server.errors import Forbidden, NotFound, NotSignedIn
 from server.forms import TOKEN_FIELD
 from server.i18n import lazy
-from server.web import AnyConnection, Asking, asking_of, is_same_site
+from server.web import AnyConnection, Asking, asking_of
 from server.workspaces import Role, Seat
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -104,7 +105,7 @@ def by_token(roles: frozenset[Role], scope: str | None = None) -> Guard:
         asking = await asking_of(connection)
         kind, _space, token = connection.headers.get("authorization", "").partition(" ")
         bearer = (
-            await workspaces.token_bearer(token.strip()[:100], now=asking.now)
+            await api_tokens.token_bearer(token.strip()[:100], now=asking.now)
             if kind.lower() == "bearer"
             else None
         )

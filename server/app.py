@@ -23,6 +23,7 @@ from events.admission import letters
 from server import assets, errors, jobs, schema, telemetry
 from server.access import DEPENDENCIES, same_site
 from server.database import DB, Address, is_retryable
+from server.edge import Edge
 from server.errors import Invalid, NotSignedIn, Refusal, TooMany
 from server.i18n import lazy
 from server.mail import Postman
@@ -30,7 +31,7 @@ from server.postgres import AlreadyKept, EmbeddedPostgres, PostgresWontStart, ru
 from server.rendering import PdfPool
 from server.settings import Settings
 from server.sitemap import routes
-from server.web import Asking, Edge, away, page
+from server.web import Asking, away, page
 
 LARGEST_BODY = 2_000_000
 

@@ -1,4 +1,4 @@
-"""How a workspace looks and sounds: what pages, letters and documents need to know of it."""
+"""How a workspace looks and sounds: what pages, letters and documents need of it."""
 
 from uuid import UUID
 

@@ -24,7 +24,7 @@ import aiosmtplib
 import css_inline
 import msgspec
 from piccolo.columns import JSONB, Integer, Text, Timestamptz
-from piccolo.columns import UUID as UuidColumn  # noqa: N811
+from piccolo.columns import UUID as UuidColumn
 
 from server import colors, jobs
 from server.clock import utc_now

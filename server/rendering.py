@@ -104,7 +104,7 @@ def content_disposition(name: str, *, inline: bool = False) -> str:
 class Unsaid(StrictUndefined):
     """A name nobody gave: a template may ask whether it is there, never show it."""
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override] # a question is no mistake
         return False
 
 

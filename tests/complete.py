@@ -95,7 +95,7 @@ class Complete:
 
 def addresses() -> set[str]:
     """Every address of the site map."""
-    from server.app import make_app  # noqa: PLC0415 - only the whole run needs the house
+    from server.app import make_app
 
     settings = Settings(environment=Environment.TEST, secret_key=b"x" * 32)
     return {

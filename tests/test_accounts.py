@@ -10,8 +10,9 @@ from server import accounts, limits
 from server.accounts import Hasher, digest
 from server.audit import system
 from server.database import NOWHERE, one, scoped, sql
+from server.edge import CLOCK_HEADER
 from server.errors import TooMany
-from server.web import BROWSER_COOKIE, CLOCK_HEADER, SESSION_COOKIE
+from server.web import BROWSER_COOKIE, SESSION_COOKIE
 from tests import world
 
 OPEN_REDIRECTS = [

@@ -5,7 +5,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from server import audit, workspaces
+from server import api_tokens, audit
 from server.database import connection, one, scoped, sql
 from server.workspaces import Role
 from tests import world
@@ -20,14 +20,14 @@ async def test_an_act_and_its_entry_are_one(cast):
     before = len(await entries(cast))
     with pytest.raises(RuntimeError, match="afterwards"):
         async with scoped(cast.as_ana):
-            await workspaces.issue_token(
+            await api_tokens.issue_token(
                 "x", Role.DOOR, ["read"], account_id=cast.ana, by=cast.as_ana, now=world.NOW
             )
             raise RuntimeError("afterwards")
     assert len(await entries(cast)) == before
     async with scoped(cast.as_ana):
-        assert await workspaces.tokens() == []
-    await workspaces.issue_token(
+        assert await api_tokens.tokens() == []
+    await api_tokens.issue_token(
         "x", Role.DOOR, ["read"], account_id=cast.ana, by=cast.as_ana, now=world.NOW
     )
     newest = (await entries(cast))[0]

@@ -80,7 +80,14 @@ def test_a_ratio_of_one_is_as_fast_as_the_bare_database(*, is_time: bool) -> Non
     slow, fast = [2.0, 20.0, 4.0], [1.0, 10.0, 2.0]
     ours, limit = (slow, fast) if is_time else (fast, slow)
     found = figures.result(
-        "x", "ms", ours=ours, limit=limit, p50_ms=1, p99_ms=2, is_time=is_time, more={"a": 1}
+        "x",
+        "ms",
+        ours=ours,
+        limit=limit,
+        p50_ms=1,
+        p99_ms=2,
+        is_time=is_time,
+        more={"a": 1},
     )
     assert found["ratio"] == 0.5
     assert json.loads(figures.line(found))["a"] == 1
@@ -97,8 +104,10 @@ def test_what_was_asked_is_written_as_a_script() -> None:
         ]
     )  # fmt: skip
     assert script.splitlines() == [
-        "SELECT 7, E'it''s\\\\ 10\\x3a30' FROM x WHERE a = ANY"
-        ' (E\'{"00000000-0000-0000-0000-000000000001",NULL}\'::uuid[]);',
+        (
+            "SELECT 7, E'it''s\\\\ 10\\x3a30' FROM x WHERE a = ANY"
+            " (E'{\"00000000-0000-0000-0000-000000000001\",NULL}'::uuid[]);"
+        ),
         "SELECT NULL, true, E'\\\\x01', E'2026-01-02T00\\x3a00\\x3a00+00\\x3a00';",
         "SELECT E'60.0 seconds'::interval;",
     ]
@@ -133,7 +142,7 @@ def test_a_scenario_ends_with_one_line_of_json_and_no_process(name: str) -> None
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     """A benchmark as `make bench` runs it."""
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "benchmarks", *words],
         capture_output=True,
         text=True,

@@ -70,7 +70,7 @@ async def serves() -> None:
 
 
 @pytest.fixture
-async def small_pool(pool, addresses, monkeypatch):  # noqa: ARG001 - its own is put aside
+async def small_pool(pool, addresses, monkeypatch):
     """Two connections and little patience."""
     monkeypatch.setattr(engine, "ACQUIRE_SECONDS", 0.3)
     before, DB.pool = DB.pool, None
@@ -232,7 +232,7 @@ async def test_a_killed_backend_heals(admin, addresses):
 
 async def test_a_refusal_caught_outside_undoes_the_inner_command_only():
     @atomic()
-    async def inner(*, by):  # noqa: ARG001 - atomic() reads it
+    async def inner(*, by):
         await mark("inner")
         raise Conflict
 
@@ -249,7 +249,7 @@ async def test_a_refusal_caught_outside_undoes_the_inner_command_only():
 
 async def test_an_sql_error_caught_outside_leaves_the_outer_command_whole():
     @atomic()
-    async def inner(*, by):  # noqa: ARG001 - atomic() reads it
+    async def inner(*, by):
         await sql("SELECT 1 / 0")
 
     @atomic()
@@ -265,7 +265,7 @@ async def test_an_sql_error_caught_outside_leaves_the_outer_command_whole():
 
 async def test_a_refusal_undoes_the_whole_command():
     @atomic()
-    async def command(*, by):  # noqa: ARG001 - atomic() reads it
+    async def command(*, by):
         await mark("gone")
         raise Conflict
 

@@ -50,7 +50,7 @@ def env(admin, addresses, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-async def aside(pool):  # noqa: ARG001 - put aside
+async def aside(pool):
     """The doctor opens the database itself."""
     before, DB.pool = DB.pool, None
     yield

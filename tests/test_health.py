@@ -22,7 +22,7 @@ def state(app):
 
 
 @pytest.fixture
-async def small_pool(pool, addresses, monkeypatch):  # noqa: ARG001 - its own is put aside
+async def small_pool(pool, addresses, monkeypatch):
     """Two connections and little patience."""
     monkeypatch.setattr(engine, "ACQUIRE_SECONDS", 0.3)
     before, DB.pool = DB.pool, None

@@ -9,8 +9,8 @@ import pytest
 
 from server import limits
 from server.database import sql
+from server.edge import address_of, short_address
 from server.errors import TooMany
-from server.web import address_of, short_address
 from tests import world
 
 HOUR = timedelta(hours=1)

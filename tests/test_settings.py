@@ -197,7 +197,7 @@ def test_a_secret_is_not_shown_by_mistake(env):
 
 
 def record(**given):
-    import logging  # noqa: PLC0415 - one line needs it
+    import logging
 
     return logging.makeLogRecord(
         {"name": "apero.web", "levelname": "INFO", "msg": "answered", **given}

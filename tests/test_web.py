@@ -11,9 +11,10 @@ import pytest
 from server import assets, mail, web
 from server.app import make_app
 from server.database import scoped
+from server.edge import HEADERS, is_our_host
 from server.errors import Refusal
 from server.settings import Environment
-from server.web import HEADERS, SAID_COOKIE, away, is_our_host, safe_next
+from server.web import SAID_COOKIE, away, safe_next
 from tests import world
 
 PATHS = [

@@ -8,7 +8,7 @@ import pytest
 from litestar import Router, get, post
 from litestar.di import NamedDependency
 
-from server import sitemap, workspaces
+from server import api_tokens, sitemap, workspaces
 from server.access import by_token
 from server.accounts import digest
 from server.audit import Actor, system
@@ -70,7 +70,7 @@ async def machines(settings, pool):
 
 
 async def a_token(cast, role=Role.MANAGER, scopes=("read",)):
-    return await workspaces.issue_token(
+    return await api_tokens.issue_token(
         "Sonde",
         role,
         list(scopes),
@@ -112,14 +112,14 @@ async def test_nobody_acts_in_another_workspace(app, cast, path, body):
 async def test_ids_of_another_workspace_are_nothing_in_one_s_own(app, cast):
     await a_token(cast)
     async with scoped(cast.as_ana):
-        token = (await workspaces.tokens())[0]
+        token = (await api_tokens.tokens())[0]
         seat = (await workspaces.team())[0]
     async with world.browsing(app, cast.dov) as dov:
         revoke = await dov.post(f"/w/ailleurs/tokens/{token.id}/revoke")
         end = await dov.post(f"/w/ailleurs/team/{seat.id}/end")
     assert (revoke.status_code, end.status_code) == (404, 404)
     async with scoped(cast.as_ana):
-        assert len(await workspaces.tokens()) == 1
+        assert len(await api_tokens.tokens()) == 1
         assert len(await workspaces.team()) == 2
 
 
@@ -319,7 +319,7 @@ async def test_a_revoked_or_expired_token_is_refused(app, machines, cast):
     headers = {"x-apero-now": late}
     assert (await calling(machines, token, **headers)).status_code == 401
     async with scoped(cast.as_ana):
-        line = (await workspaces.tokens())[0]
+        line = (await api_tokens.tokens())[0]
     assert line.last_used_at is not None
     async with world.browsing(app, cast.ana) as ana:
         assert (await ana.post(f"/w/orbelune/tokens/{line.id}/revoke")).status_code == 303
@@ -360,16 +360,16 @@ async def test_nobody_hands_out_more_than_she_has(cast):
     manager = world.acting(cast.ana, cast.orbelune, role=Role.MANAGER)
     now = datetime.now(UTC)
     with pytest.raises(Invalid):
-        await workspaces.issue_token(
+        await api_tokens.issue_token(
             "x", Role.OWNER, ["read"], account_id=cast.ana, by=manager, now=now
         )
     for scopes in ([], ["all"], ["read", "admin"]):
         with pytest.raises(Invalid):
-            await workspaces.issue_token(
+            await api_tokens.issue_token(
                 "x", Role.DOOR, scopes, account_id=cast.ana, by=manager, now=now
             )
     by = system(cast.orbelune.id)
-    made = await workspaces.issue_token(
+    made = await api_tokens.issue_token(
         "x", Role.OWNER, ["read"], account_id=cast.ana, by=by, now=now
     )
     assert made.startswith("apero_pat_")
@@ -395,11 +395,11 @@ async def test_the_strongest_role_is_shown_and_the_others_still_count(app, cast)
 
 
 def test_a_checksum_tells_a_mistyped_token():
-    tokens = {workspaces.new_token() for _ in range(50)}
+    tokens = {api_tokens.new_token() for _ in range(50)}
     assert len(tokens) == 50
     for token in tokens:
         assert re.fullmatch(r"apero_pat_[0-9A-Za-z]{49}", token)
-        assert workspaces.checksum(token[:-6]) == token[-6:]
+        assert api_tokens.checksum(token[:-6]) == token[-6:]
 
 
 @pytest.mark.parametrize(

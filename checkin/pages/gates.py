@@ -131,7 +131,7 @@ async def counts(
 
 
 @post("/meetups/{meetup_slug:str}/door/gates")
-async def make_gate(  # noqa: PLR0917 - what the framework hands over
+async def make_gate(
     request: AnyRequest,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
@@ -167,7 +167,7 @@ def _local(at: datetime | None, meetup: Meetup) -> datetime | None:
 
 
 @post("/meetups/{meetup_slug:str}/door/devices")
-async def add_device(  # noqa: PLR0917 - what the framework hands over
+async def add_device(
     request: AnyRequest,
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
@@ -197,7 +197,7 @@ async def _check_gate(gate_id: UUID, meetup: Meetup) -> None:
 
 
 @post("/meetups/{meetup_slug:str}/door/devices/{device_id:uuid}/code")
-async def renew_code(  # noqa: PLR0917 - what the framework hands over
+async def renew_code(
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],
@@ -230,7 +230,7 @@ async def _pairing_page(
 
 
 @post("/meetups/{meetup_slug:str}/door/devices/{device_id:uuid}/revoke")
-async def revoke(  # noqa: PLR0917 - what the framework hands over
+async def revoke(
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     now: NamedDependency[datetime],

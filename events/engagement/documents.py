@@ -161,7 +161,7 @@ async def gathered(kind: Kind, slug: str, now: datetime) -> MeetupReport | Serie
     return await reports.series_report((await series.series_by_slug(slug)).id, now)
 
 
-async def document(  # noqa: PLR0917 - a report is named by that many things
+async def document(
     kind: Kind,
     workspace_slug: str,
     slug: str,

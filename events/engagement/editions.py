@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 from piccolo.columns import JSONB, Bytea, Integer, Timestamptz
-from piccolo.columns import UUID as UuidColumn  # noqa: N811
+from piccolo.columns import UUID as UuidColumn
 
 from events.engagement import reports
 from events.engagement.disclosure import Cell, Hidden, publish, rounded, threshold

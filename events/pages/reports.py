@@ -138,7 +138,7 @@ async def series_json(
     return await _download(request, "series", series_slug, "json", slug, by, now)
 
 
-async def _download(  # noqa: PLR0917 - a download is named by that many things
+async def _download(
     request: AnyRequest,
     kind: Kind,
     name: str,

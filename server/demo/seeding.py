@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from events.planning.meetups import Plan
-from server import workspaces
+from server import api_tokens, workspaces
 from server.clock import utc_now
 from server.demo.making import Maker, open_workspace, owner_of
 from server.demo.showing import NotHere
@@ -101,7 +101,7 @@ async def _tokens(maker: Maker, now: datetime) -> dict[str, str]:
             by=maker.by,
             now=now,
         )
-        tokens[role.value] = await workspaces.issue_token(
+        tokens[role.value] = await api_tokens.issue_token(
             role.value, role, SCOPES, account_id=account, by=maker.by, now=now
         )
     return tokens

@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from events.engagement import editions
-from events.engagement import editions
 from events.planning import meetups, series, sponsors, venues
 from events.planning.meetups import Plan
 from server import app, workspaces

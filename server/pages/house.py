@@ -14,9 +14,10 @@ from litestar.types import ControllerRouterHandler
 
 from server import assets, mail
 from server.database import scoped, sql
+from server.edge import CSP
 from server.errors import NotFound
 from server.rendering import content_disposition
-from server.web import CSP, Asking, away, page
+from server.web import Asking, away, page
 
 FOREVER = "public, max-age=31536000, immutable"
 LETTERS = 50

@@ -9,7 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
-from server import audit, workspaces
+from server import api_tokens, audit, workspaces
+from server.api_tokens import SCOPES, TokenLine
 from server.audit import Actor
 from server.database import scoped
 from server.errors import Invalid, NotFound
@@ -19,12 +20,10 @@ from server.look import Look
 from server.web import LANGUAGE_NAMES, Asking, away, page, typed
 from server.workspaces import (
     ROLE_NAMES,
-    SCOPES,
     LastOwner,
     Role,
     Seat,
     TeamMember,
-    TokenLine,
 )
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -171,7 +170,7 @@ async def issue_token(
     typed_ = await typed(request)
     try:
         form = read(TokenForm, typed_)
-        token = await workspaces.issue_token(
+        token = await api_tokens.issue_token(
             form.name, form.role, list(form.scopes), account_id=_account(by), by=by, now=now
         )
     except Invalid as no:
@@ -187,7 +186,7 @@ async def revoke_token(
     now: NamedDependency[datetime],
     seat: NamedDependency[Seat],
 ) -> Response[Any]:
-    await workspaces.revoke_token(token_id, by=by, now=now)
+    await api_tokens.revoke_token(token_id, by=by, now=now)
     return away(
         asking, f"/w/{seat.slug}/tokens", said=_("The token opens nothing any more.")
     )
@@ -286,7 +285,7 @@ async def _tokens_page(
     token: str = "",
 ) -> Response[str]:
     async with scoped(by):
-        lines: list[TokenLine] = await workspaces.tokens()
+        lines: list[TokenLine] = await api_tokens.tokens()
         look = await workspaces.look(seat.slug)
     return page(
         asking,
@@ -300,7 +299,7 @@ async def _tokens_page(
         roles=[(role.value, str(ROLE_NAMES[role])) for role in TEAM_ROLES],
         scopes=SCOPES,
         token=token,
-        days=workspaces.TOKEN_LIFE.days,
+        days=api_tokens.TOKEN_LIFE.days,
     )
 
 

@@ -32,7 +32,7 @@ def keys(settings):
 
 
 @pytest.fixture
-async def sent(app, cast, monkeypatch):  # noqa: ARG001 - they must be there first
+async def sent(app, cast, monkeypatch):
     """What leaves by post, as it leaves, instead of leaving."""
     messages = []
     await world.do_jobs()  # the invitations of the cast

@@ -11,7 +11,7 @@ from events.people import channels
 from events.people.channels import ChannelKind
 from events.planning import venues
 from events.planning.meetups import Admission
-from server import workspaces
+from server import api_tokens
 from server.database import scoped, sql
 from server.workspaces import Role
 from tests import world
@@ -331,7 +331,7 @@ async def test_only_the_team_sees_registrations_and_only_organisers_act(app, cas
 async def a_token(who, role=Role.OWNER, by=None):
     by = by or who.as_ana
     async with scoped(by):
-        return await workspaces.issue_token(
+        return await api_tokens.issue_token(
             "essai",
             role,
             ["read", "write"],

@@ -29,10 +29,16 @@ def link_of(meetup, made, keys, rotation=0):
 def seen_in(pdf):
     """The texts of the codes that a camera finds on the first page."""
     png = subprocess.run(
-        ["pdftoppm", "-r", "200", "-png", "-"],
+        [  # noqa: S607 - found on the path
+            "pdftoppm",
+            "-r",
+            "200",
+            "-png",
+            "-",
+        ],
         input=pdf,
         capture_output=True,
-        check=True,  # noqa: S607 - found on the path
+        check=True,
     ).stdout
     return [found.text for found in zxingcpp.read_barcodes(Image.open(io.BytesIO(png)))]
 

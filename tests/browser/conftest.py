@@ -63,6 +63,7 @@ def running(command: str) -> Iterator[str]:
         origin = f"http://127.0.0.1:{port}"
         _wait_until_ready(house, origin, said)
         yield origin
+        assert house.poll() is None, f"The house fell.\n{said.read_text()[-5000:]}"
     finally:
         house.send_signal(signal.SIGTERM)
         try:

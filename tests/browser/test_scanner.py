@@ -105,7 +105,7 @@ async def a_phone_at(address, film=None, lang="fr-FR", **more):
 
 
 @pytest.fixture
-async def evening(pool, settings):  # noqa: ARG001 - opens the database
+async def evening(pool, settings):
     cast = await world.cast()
     evening = await an_evening(cast, settings)
     evening.now = world.NOW

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.committed
 
 
 @pytest.fixture
-async def evening(pool, settings):  # noqa: ARG001 - opens the database
+async def evening(pool, settings):
     return await an_evening(await world.cast(), settings)
 
 

@@ -106,7 +106,7 @@ def run_node(url: str, body: str) -> Any:
 
 def bundled_node() -> str:
     """Return the Node that comes with the browser driver."""
-    from playwright._impl._driver import compute_driver_executable  # noqa: PLC0415
+    from playwright._impl._driver import compute_driver_executable
 
     return str(compute_driver_executable()[0])
 

@@ -17,7 +17,7 @@ from events.engagement import bodies, documents, effects, followed, lift, report
 from events.engagement.lift import Reading
 from events.engagement.sentences import said
 from events.planning import meetups
-from server import workspaces
+from server import api_tokens
 from server.database import DB, scoped, sql
 from server.errors import NotFound
 from server.i18n import use
@@ -468,10 +468,10 @@ async def test_who_is_not_of_the_team_finds_no_report(app, cast):
 
 async def test_the_api_tells_a_report_to_a_token_of_its_workspace_only(app, cast):
     place, meetup, _ = await an_evening(cast)
-    token = await workspaces.issue_token(
+    token = await api_tokens.issue_token(
         "r", Role.MANAGER, ["read"], account_id=cast.ana, by=cast.as_ana, now=world.NOW
     )
-    other = await workspaces.issue_token(
+    other = await api_tokens.issue_token(
         "r", Role.MANAGER, ["read"], account_id=cast.dov, by=cast.as_dov, now=world.NOW
     )
     paths = (

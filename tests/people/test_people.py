@@ -11,7 +11,7 @@ from events.people.channels import ChannelExists
 from events.people.communities import CommunityExists
 from events.people.consents import Purpose
 from events.people.identities import tidy_handle
-from server import workspaces
+from server import api_tokens
 from server.database import DB, scoped, sql
 from server.errors import Invalid, NotFound
 from server.workspaces import Role
@@ -414,7 +414,7 @@ async def test_a_file_may_be_forgotten_and_is_nobody_elses(app, crowd, place):
 async def machine(app, crowd):
     """A client with a manager's token of Orbelune."""
     async with scoped(crowd.as_ana):
-        token = await workspaces.issue_token(
+        token = await api_tokens.issue_token(
             "t",
             Role.MANAGER,
             ["read", "write"],
@@ -507,7 +507,7 @@ async def test_places_and_activity_through_the_api(machine, crowd):
 
 async def test_a_moderator_reads_and_does_not_write(app, crowd):
     async with scoped(crowd.as_ana):
-        token = await workspaces.issue_token(
+        token = await api_tokens.issue_token(
             "t",
             Role.MODERATOR,
             ["read", "write"],

@@ -58,7 +58,7 @@ async def registers(who, settings, meetup, email):
 
 
 def said(answer) -> str:
-    """What the next page will say was done; the cookie is for HTTPS, which tests are not."""
+    """What the next page will say; its cookie is for HTTPS, which tests are not."""
     body = answer.cookies[SAID_COOKIE].partition(".")[0]
     text: str = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["text"]
     return text.replace("\xa0", " ")
