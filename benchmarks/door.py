@@ -170,4 +170,5 @@ async def _check(house: House, meetup_id: str, answers: Sequence[Answer]) -> dic
     )
     assert row["kept"] == len(answers), "what was acknowledged is not what was kept"
     assert row["people"] == row["entries"] == row["attended"] == len(entered)
-    return {"tickets": len(entered), "facts": len(answers), "admitted_twice": 0}
+    twice = row["entries"] - row["people"]
+    return {"tickets": len(entered), "facts": len(answers), "admitted_twice": twice}

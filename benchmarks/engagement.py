@@ -55,15 +55,25 @@ async def _measured(house: House, chosen: Options) -> dict[str, Any]:
         for name in questions
     }
     (acts,) = await house.ask("SELECT count(*) AS kept FROM activity")
+    more = {"people": chosen.people, "activities": acts["kept"], "reports": found}
+    return _result(warm["meetup"], limits["meetup"], found, more)
+
+
+def _result(
+    warm: list[list[Answer]],
+    limits: list[float],
+    found: dict[str, dict[str, Any]],
+    more: dict[str, object],
+) -> dict[str, Any]:
     return result(
         "engagement",
         "ms",
-        ours=[milliseconds(one, 0.5) for one in warm["meetup"]],
-        limit=limits["meetup"],
+        ours=[milliseconds(one, 0.5) for one in warm],
+        limit=limits,
         p50_ms=found["meetup"]["warm_p50_ms"],
         p99_ms=found["meetup"]["warm_p99_ms"],
         is_time=True,
-        more={"people": chosen.people, "activities": acts["kept"], "reports": found},
+        more=more,
     )
 
 

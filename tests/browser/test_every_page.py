@@ -31,7 +31,7 @@ NEARLY_FULL = "on-joue-au-prototype-et-vous-nous-dites-tout"
 DRAFT = "la-soiree-des-deux-ans"
 # Files, not pages: they are asked for, and that is all that a browser would do.
 FILES = re.compile(r"\.(pdf|csv|json|ics|css|ico|txt|js|webmanifest)$")
-FILE_NAMES = {"healthz", "readyz", "static", "favicon", "enclosure", "letter_itself"}
+FILE_NAMES = {"healthz", "readyz", "static", "favicon", "enclosure", "letter_itself", "counts"}
 # The same address in another state, or read by somebody else.
 ELSEWHERE = {
     "camille": [
@@ -284,6 +284,10 @@ def _in(lang, path):
 
 async def _audited(page, theme):
     """What an audit of accessibility (axe-core) finds."""
+    await page.evaluate(
+        "new Promise(requestAnimationFrame).then(() => Promise.all("
+        "document.getAnimations().map(one => one.finished.catch(() => null)))).then(() => null)"
+    )
     await page.evaluate(AXE.read_text())
     found = await page.evaluate(
         "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map("
@@ -335,10 +339,12 @@ async def test_a_file_of_the_site_map_is_there(path, who, examples, readers):
     assert answer.content
 
 
-async def test_a_page_that_is_not_there_says_so(chromium, demo, windows):
-    page = await (await windows("anybody", "fr")).new_page()
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_a_page_that_is_not_there_says_so(lang, windows):
+    page = await (await windows("camille", lang)).new_page()
     answer = await page.goto("/w/nulle-part")
-    assert answer.status in {401, 404}
+    assert answer.status == httpx.codes.NOT_FOUND
     assert await _audited(page, "light") == []
-    assert await _overflow(page, NARROW) == []
+    assert await _overflow(page, WIDE if lang == "en" else NARROW) == []
+    await _shot(page, "camille", "/404", lang, "light", WIDE if lang == "en" else NARROW)
     await page.close()
