@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from piccolo.columns import JSONB, BigInt, Boolean, Bytea, Integer, Text, Timestamptz
 from piccolo.columns import UUID as UuidColumn
-from piccolo.columns import BigInt, Boolean, Bytea, Integer, Text, Timestamptz
 
 from checkin.verdicts import Clash, Fact, Kind, State, Verdict, corrected, fold
 from events.admission import registrations
@@ -44,7 +44,7 @@ class Checkin(Record):
     override_reason = Text()
     received_at = Timestamptz()
     verdict = Text()
-    answer = Text()
+    answer = JSONB()
 
 
 class Presence(Record):

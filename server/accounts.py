@@ -6,7 +6,6 @@ The answer to a request for a link is the same whoever asks. A session is a rand
 of which only the hash is kept, made anew at each sign-in, revocable, and mortal.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -15,13 +14,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from piccolo.columns import Text, Timestamptz
 
 from server import audit, jobs, limits, mail
@@ -29,13 +25,13 @@ from server.audit import Actor
 from server.database import NOWHERE, Row, atomic, one, scoped, sql, uuid7
 from server.errors import Conflict, Invalid, NotSignedIn
 from server.i18n import LANGUAGES, lazy
+from server.passwords import Hasher, is_good_password
 
 LINK_LIFE = timedelta(minutes=10)
 LINK_ATTEMPTS = 5
 IDLE_LIFE = timedelta(hours=8)
 WHOLE_LIFE = timedelta(hours=24)
 SEEN_EVERY = timedelta(minutes=1)
-SHORTEST_PASSWORD = 12
 
 
 class Account(Row):
@@ -109,43 +105,17 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
-def is_good_password(password: str) -> bool:
-    return SHORTEST_PASSWORD <= len(password) <= 200  # noqa: PLR2004
-
-
-class Hasher:
-    """Argon2id, two at a time and never on the event loop."""
-
-    _argon: ClassVar = PasswordHasher()
-    _gate: ClassVar = asyncio.Semaphore(2)
-    _nobody: ClassVar[str] = _argon.hash(secrets.token_hex(8))
-
-    @classmethod
-    async def hash(cls, password: str) -> str:
-        async with cls._gate:
-            return await asyncio.to_thread(cls._argon.hash, password)
-
-    @classmethod
-    async def matches(cls, kept: str | None, password: str) -> bool:
-        """Takes as long for nobody as for somebody."""
-        async with cls._gate:
-            return await asyncio.to_thread(cls._verify, kept, password)
-
-    @classmethod
-    def _verify(cls, kept: str | None, password: str) -> bool:
-        try:
-            cls._argon.verify(kept or cls._nobody, password)
-        except (VerificationError, InvalidHashError):
-            return False
-        return kept is not None
-
-
 # Commands
 
 
 @atomic()
 async def account_for(
-    email: str, *, name: str = "", language: str = "fr", by: Actor, now: datetime  # noqa: ARG001
+    email: str,
+    *,
+    name: str = "",
+    language: str = "fr",
+    by: Actor,  # noqa: ARG001 - atomic() reads it
+    now: datetime,
 ) -> UUID:
     """The account of this address, made on the first call."""
     row = await one(

@@ -55,9 +55,12 @@ class Audience(NamedTuple):
 
 def audiences(settings: Settings) -> list[Audience]:
     """The whole site, a row an audience."""
-    in_team, organising = in_workspace(TEAM), in_workspace(ORGANISERS)
+    return [*_public(settings), *_of_workspaces(), *_machines()]
+
+
+def _public(settings: Settings) -> list[Audience]:
+    """What anybody may ask for, and what asks only who one is."""
     return [
-        # Anybody
         Audience(SITE, None, health.ROUTES),
         Audience(SITE, None, house.PUBLIC),
         Audience(SITE, None, house.MAILBOX if settings.has_mailbox else []),
@@ -66,41 +69,57 @@ def audiences(settings: Settings) -> list[Audience]:
         # Whoever reads an agenda, registers, or holds a ticket
         Audience(SITE, None, public.ROUTES),
         Audience(SITE, None, tickets.ROUTES),
-        # The door: an empty shell for anybody, the rest for a paired phone
+        # The door: an empty shell for anybody
         Audience(SITE, None, scanner.PUBLIC),
-        Audience(API, None, facts.PUBLIC, "door"),
-        Audience(API, facts.by_device, facts.DEVICES, "door"),
         # Whoever is signed in
         Audience(SITE, signed_in, account.SIGNED_IN),
-        # A workspace's door staff
-        Audience(WORKSPACE, in_workspace(DOOR_STAFF), gates.DOOR_STAFF),
-        # A workspace's team reads
-        Audience(WORKSPACE, in_team, home.TEAM),
-        Audience(WORKSPACE, in_team, meetups.READS),
-        Audience(WORKSPACE, in_team, series.READS),
-        Audience(WORKSPACE, in_team, registrations.READS),
-        Audience(WORKSPACE, in_team, sponsors.READS),
-        Audience(WORKSPACE, in_team, reports.TEAM),
-        Audience(WORKSPACE, in_team, people.TEAM),
-        Audience(WORKSPACE, in_team, communities.TEAM),
-        Audience(WORKSPACE, in_team, imports.TEAM),
+    ]
+
+
+def _of_workspaces() -> list[Audience]:
+    """What the people of a workspace may ask for, by role."""
+    in_team, organising = in_workspace(TEAM), in_workspace(ORGANISERS)
+    return [
+        # Its team reads
+        *(
+            Audience(WORKSPACE, in_team, handlers)
+            for handlers in (
+                home.TEAM,
+                meetups.READS,
+                series.READS,
+                registrations.READS,
+                sponsors.READS,
+                reports.TEAM,
+                people.TEAM,
+                communities.TEAM,
+                imports.TEAM,
+            )
+        ),
         # Its organisers act
         Audience(WORKSPACE, organising, meetups.WRITES),
         Audience(WORKSPACE, organising, planning.WRITES),
         Audience(WORKSPACE, organising, registrations.WRITES),
         Audience(WORKSPACE, organising, sponsors.WRITES),
-        # Its owners settle
+        # Its door staff, its owners, its sponsors' contacts
+        Audience(WORKSPACE, in_workspace(DOOR_STAFF), gates.DOOR_STAFF),
         Audience(WORKSPACE, in_workspace(OWNERS), workspace.OWNERS),
-        # Its sponsors' contacts
         Audience(PORTAL, in_workspace(frozenset({Role.SPONSOR})), portal.SPONSORS),
-        # Machines with a token
-        Audience(API, by_token(TEAM), api_meetups.READS, "meetups"),
-        Audience(API, by_token(TEAM), api_registrations.READS, "registrations"),
-        Audience(API, by_token(ORGANISERS), api_meetups.WRITES, "meetups"),
-        Audience(API, by_token(ORGANISERS), api_registrations.WRITES, "registrations"),
-        Audience(API, by_token(TEAM), api_people.READS, "people"),
-        Audience(API, by_token(ORGANISERS), api_people.WRITES, "people"),
-        Audience(API, by_token(TEAM), api_reports.TEAM, "reports"),
+    ]
+
+
+def _machines() -> list[Audience]:
+    """What a paired phone, or a machine with a token, may ask for."""
+    reads, writes = by_token(TEAM), by_token(ORGANISERS)
+    return [
+        Audience(API, None, facts.PUBLIC, "door"),
+        Audience(API, facts.by_device, facts.DEVICES, "door"),
+        Audience(API, reads, api_meetups.READS, "meetups"),
+        Audience(API, reads, api_registrations.READS, "registrations"),
+        Audience(API, writes, api_meetups.WRITES, "meetups"),
+        Audience(API, writes, api_registrations.WRITES, "registrations"),
+        Audience(API, reads, api_people.READS, "people"),
+        Audience(API, writes, api_people.WRITES, "people"),
+        Audience(API, reads, api_reports.TEAM, "reports"),
     ]
 
 

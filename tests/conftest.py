@@ -18,6 +18,7 @@ import httpx
 import hypothesis
 import pytest
 
+from events.admission import letters
 from server import postgres, schema
 from server.database import DB, Address
 from server.rendering import PdfPool
@@ -65,6 +66,12 @@ def settings() -> Settings:
         origin="http://127.0.0.1:8000",
         mail_from="bonjour@apero.example",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _desk(settings: Settings) -> None:
+    """Whoever writes the letters of admission is at work, with or without the app."""
+    letters.register_makers(settings, lambda: PdfPool(1))
 
 
 @pytest.fixture(scope="session")

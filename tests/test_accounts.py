@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from server import accounts, limits
-from server.accounts import Hasher, digest
+from server.accounts import digest
 from server.audit import system
 from server.database import NOWHERE, one, scoped, sql
 from server.edge import CLOCK_HEADER
 from server.errors import TooMany
+from server.passwords import Hasher
 from server.web import BROWSER_COOKIE, SESSION_COOKIE
 from tests import world
 

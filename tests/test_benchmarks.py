@@ -142,7 +142,7 @@ def test_a_scenario_ends_with_one_line_of_json_and_no_process(name: str) -> None
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     """A benchmark as `make bench` runs it."""
-    return subprocess.run(  # noqa: S603 - our own command
+    return subprocess.run(
         [sys.executable, "-m", "benchmarks", *words],
         capture_output=True,
         text=True,

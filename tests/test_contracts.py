@@ -88,7 +88,7 @@ def write(copy, path, line):
 
 def broken_contracts(copy):
     """Run the linter in the copy, and return the names of the contracts it found broken."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [LINT_IMPORTS, "--no-logo", "--no-cache"],
         cwd=copy,
         env={"COLUMNS": "200", "PATH": ""},

@@ -47,13 +47,13 @@ class House:
         self.process: subprocess.Popen[bytes] | None = None
 
     def run(self, *words: str) -> None:
-        subprocess.run(  # noqa: S603 - our own command
+        subprocess.run(
             [APERO, *words], env=self.env, check=True, capture_output=True, timeout=180
         )
 
     def serve(self) -> None:
         with (self.home / "log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            self.process = subprocess.Popen(
                 [APERO, "serve"], env=self.env, stdout=log, stderr=log
             )
 

@@ -152,7 +152,7 @@ def test_processes_that_start_together_share_one_key(tmp_path):
         "sys.stdin.read(1); print(_instance_key(pathlib.Path(sys.argv[1])).decode())"
     )
     processes = [
-        subprocess.Popen(  # noqa: S603 - our own words
+        subprocess.Popen(
             [sys.executable, "-c", script, str(tmp_path / "data")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -102,13 +102,15 @@ async def cast() -> SimpleNamespace:
     )
 
 
-async def do_jobs() -> list[str]:
-    """Do every job that waits, in this test's transaction; says which were done."""
+async def do_jobs(*only: str) -> list[str]:
+    """Do every job that waits (or those of these names); says which were done."""
     done = []
     while True:
         row = await one(
             "DELETE FROM pgqueuer WHERE id = (SELECT min(id) FROM pgqueuer"
-            " WHERE status = 'queued') RETURNING entrypoint, payload"
+            " WHERE status = 'queued' AND ($1::text[] = '{}' OR entrypoint = ANY ($1)))"
+            " RETURNING entrypoint, payload",
+            list(only),
         )
         if row is None:
             return done
@@ -117,7 +119,8 @@ async def do_jobs() -> list[str]:
 
 
 async def letters_to(email: str) -> list[Any]:
-    """What was written to this address, oldest first."""
+    """What was written to this address, oldest first; what is queued is written now."""
+    await do_jobs("write_letters")
     everywhere = frozenset(row["id"] for row in await sql("SELECT id FROM workspace"))
     async with scoped(everywhere):
         return await sql("SELECT * FROM letter WHERE recipient = $1 ORDER BY id", email)

@@ -159,18 +159,20 @@ export async function undo() {
 }
 
 /** Somebody without a ticket: her place is asked for now, or kept until it can be. */
-export async function walkIn(name) {
+export async function walkIn(name, override_reason = "") {
   const made = { id: uuid7(), name, at: new Date().toISOString() };
   await store.keep({ ...made, is_asking: true });
   try {
-    const result = await line.call("/api/v1/door/walk-ins", { body: made, patience: 3000 });
+    const body = { ...made, override_reason };
+    const result = await line.call("/api/v1/door/walk-ins", { body, patience: 3000 });
     await store.acknowledged([made.id]);
     shown({ ...made, kind: "entry" }, result);
   } catch (error) {
     if (error instanceof line.Refused) {
       await store.acknowledged([made.id]);
-      const verdict = error.status === 409 ? "capacity" : "no_answer";
-      screens.show({ verdict, note: error.message });
+      const isFull = error.status === 409;
+      const acts = isFull && !override_reason ? oneMoreActs(name) : [];
+      screens.show({ verdict: isFull ? "capacity" : "no_answer", note: error.message }, { acts });
       return;
     }
     line.state.isAway = true;
@@ -178,6 +180,15 @@ export async function walkIn(name) {
     shown({ ...made, kind: "entry" }, { verdict: "enter", tone: "enter", label: name });
   }
 }
+
+/** The room is full on paper: whoever stands at the door may still decide. */
+const oneMoreActs = (name) => [
+  {
+    icon: "check",
+    label: screens.word("let-in"),
+    run: () => walkIn(name, screens.word("override")),
+  },
+];
 
 /** After a start: what was being asked when the phone stopped is told as it stands. */
 export async function recover() {

@@ -1,7 +1,8 @@
 """Letters of admission: what registrants are told, each thing once, in their language.
 
-A letter is written in the transaction that changes a place. What weighs is made when it
-is sent: the ticket as PDF, its code as a picture inside the letter, the calendar entry.
+The transaction that changes a place queues the letter and lets go of the row that counts
+the places; a job writes it. What weighs is made when it is sent: the ticket as PDF, its
+code as a picture inside the letter, the calendar entry.
 """
 
 import logging
@@ -81,9 +82,20 @@ def once_key(kind: str, held: Pass) -> str:
 
 
 async def tell(kind: str, ids: list[UUID], post: Post) -> None:
+    """Queue this letter to these registrants, in the current transaction."""
+    wanted = {
+        "kind": kind,
+        "workspace": str(post.look.id),
+        "origin": post.origin,
+        "ids": [str(id_) for id_ in ids],
+    }
+    await jobs.enqueue("write_letters", wanted)
+
+
+async def write(kind: str, ids: list[UUID], post: Post) -> None:
     """Write this letter to each of these registrants who has an address, once."""
     for held in await passes(ids):
-        if held.email:
+        if held.email and not (kind == "waitlisted" and held.has_ticket):
             await _write(kind, held, held.email, post)
 
 
@@ -145,9 +157,16 @@ class Desk:
             look = await look_by_id(UUID(wanted["workspace"]))
             ids = await _registrants(UUID(wanted["meetup"]), wanted["after"])
             post = Post(look, self.settings.origin, self.keys, utc_now())
-            await tell(wanted["kind"], ids, post)
+            await write(wanted["kind"], ids, post)
             if len(ids) == AT_ONCE:
                 await jobs.enqueue("tell_registered", {**wanted, "after": str(ids[-1])})
+
+    async def write_letters(self, wanted: dict[str, Any]) -> None:
+        """Write the letters a change of places has queued; twice is once."""
+        async with scoped(frozenset({UUID(wanted["workspace"])})):
+            look = await look_by_id(UUID(wanted["workspace"]))
+            post = Post(look, wanted["origin"], self.keys, utc_now())
+            await write(wanted["kind"], [UUID(id_) for id_ in wanted["ids"]], post)
 
     async def ticket(self, workspace_id: UUID, registration_id: UUID) -> Enclosure | None:
         """The ticket as PDF; without it the letter still carries the code."""
@@ -220,6 +239,7 @@ def register_makers(settings: Settings, pdf_of: Callable[[], PdfPool]) -> None:
     for name, make in made:
         mail.maker(name)(make)
     jobs.job("tell_registered")(desk.tell_registered)
+    jobs.job("write_letters")(desk.write_letters)
 
 
 # Queries

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from events.planning.meetups import Plan
+from events.planning.meetups import Meetup, Plan
 from server import api_tokens, workspaces
 from server.clock import utc_now
 from server.demo.making import Maker, open_workspace, owner_of
@@ -16,6 +16,7 @@ from server.workspaces import Role
 
 PROFILES = ("small", "door", "rush", "engagement")
 SCOPES = ["read", "write", "door"]
+MOST_LETTERS = 200
 
 
 async def seed(
@@ -36,6 +37,7 @@ async def seed(
 async def _one(
     settings: Settings, name: str, profile: str, people: int, now: datetime
 ) -> dict[str, Any]:
+    """One workspace with a published meetup, filled as the profile says."""
     slug = workspaces.slug_of(name)
     owner = await owner_of(f"owner@{slug}.example", "Owner", language="en", now=now)
     maker = await open_workspace(
@@ -44,35 +46,51 @@ async def _one(
     await maker.community("Everybody", "Invented people.", "Forum", now=now)
     story = Story(people, today=now.date())
     if profile == "engagement":
-        held = [
-            story.evening((now - timedelta(days=back)).date(), wanted=min(people, 90))
-            for back in (150, 120, 90, 60, 35)
-        ]
-        await maker.people(story.people, now=now - timedelta(days=300))
-        await maker.evenings(story.people, held, capacity=max(people, 1), now=now)
-        await maker.online(story.online(days=180, time_zone="Europe/Paris"), now=now)
-    starts = now - timedelta(minutes=30) if profile != "rush" else now + timedelta(days=7)
-    meetup = await maker.meetup(
-        Plan(
-            title="Tonight" if profile != "rush" else "Next week",
-            community_id=maker.community_id,
-            starts_at=starts,
-            ends_at=starts + timedelta(hours=8),
-            time_zone="Europe/Paris",
-            capacity=max(people, 5) if profile != "rush" else people,
-            representative="The owner",
-        ),
-        now=now - timedelta(days=1),
-    )
+        await _past(maker, story, now)
+    meetup = await _meetup(maker, profile, people, now)
     if profile in {"small", "engagement"}:
-        for person in story.people[: min(people, 200)]:
+        for person in story.people[:MOST_LETTERS]:
             await maker.register(meetup, person.name, person.email, now=now)
     if profile == "door":
         await maker.expect(meetup, story.people, now=now)
+    return await _said(maker, meetup, now)
+
+
+async def _past(maker: Maker, story: Story, now: datetime) -> None:
+    """Five evenings behind, and what everybody did online."""
+    held = [
+        story.evening(
+            (now - timedelta(days=back)).date(), wanted=min(len(story.people), 90)
+        )
+        for back in (150, 120, 90, 60, 35)
+    ]
+    await maker.people(story.people, now=now - timedelta(days=300))
+    await maker.evenings(story.people, held, capacity=len(story.people), now=now)
+    await maker.online(story.online(days=180, time_zone="Europe/Paris"), now=now)
+
+
+async def _meetup(maker: Maker, profile: str, people: int, now: datetime) -> Meetup:
+    """A rush is for next week and empty; everything else is tonight and has begun."""
+    is_rush = profile == "rush"
+    starts = now + timedelta(days=7) if is_rush else now - timedelta(minutes=30)
+    wanted = Plan(
+        title="Next week" if is_rush else "Tonight",
+        community_id=maker.community_id,
+        starts_at=starts,
+        ends_at=starts + timedelta(hours=8),
+        time_zone="Europe/Paris",
+        capacity=people if is_rush else max(people, 5),
+        representative="The owner",
+    )
+    return await maker.meetup(wanted, now=now - timedelta(days=1))
+
+
+async def _said(maker: Maker, meetup: Meetup, now: datetime) -> dict[str, Any]:
+    """Everything a black-box client needs to know of this workspace."""
     token, gate = await maker.phone(meetup, "Main", now=now)
     codes = await maker.codes(meetup)
     return {
-        "base": settings.origin,
+        "base": maker.settings.origin,
         "workspace": {"id": str(maker.look.id), "slug": maker.look.slug},
         "community": {"id": str(maker.community_id)},
         "channel": {"id": str(maker.channel_id)},

@@ -29,7 +29,7 @@ def link_of(meetup, made, keys, rotation=0):
 def seen_in(pdf):
     """The texts of the codes that a camera finds on the first page."""
     png = subprocess.run(
-        [  # noqa: S607 - found on the path
+        [
             "pdftoppm",
             "-r",
             "200",

@@ -55,7 +55,7 @@ def running(command: str) -> Iterator[str]:
     env = kept | {"APERO_ENV": "demo", "APERO_DATA": str(folder / "data"), "PORT": str(port)}
     said = folder / "said.log"
     with said.open("wb") as out:
-        house = subprocess.Popen(  # noqa: S603
+        house = subprocess.Popen(
             [Path(sys.executable).with_name("apero"), command],
             cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip

@@ -295,30 +295,30 @@ async def _at_the_door(page, with_camera, house, film, alice):
     await phone.goto(link)
     answer = phone.locator("#answer h1")
     await expect(answer).to_have_text("Entrez", timeout=20_000)
-    await expect(phone.locator("#answer .who")).to_have_text("Alice")
+    await expect(phone.locator("#answer .who")).to_have_text("Alice M.")
     await expect(answer).to_have_text("Déjà là", timeout=15_000)
     await expect(phone.locator("#answer .who")).to_contain_text("Entrée à")
-    await phone.route("**/door/facts", lambda route: route.continue_())
     await _type(phone, alice["typed"])
     await expect(answer).to_have_text("Déjà là")
     await _walk_in(phone, "Zoé P")
     await expect(phone.locator("#count")).to_contain_text("2", timeout=15_000)
     await context.close()
-    assert faults == []
+    assert all("409" in one for one in faults), faults  # the full room, said in HTTP
 
 
 async def _type(phone, text):
-    await phone.locator("[data-opens=find]").click()
+    await phone.locator("[data-opens=find]:visible").first.click()
     await phone.locator("#find-text").fill(text)
     await phone.keyboard.press("Enter")
 
 
 async def _walk_in(phone, name):
     """The room is full on paper: whoever is at the door decides, and says so."""
-    await phone.locator("[data-opens=walk-in]").click()
+    await phone.locator("[data-opens=walk-in]:visible").first.click()
     await phone.locator("#walk-in-name").fill(name)
     await phone.keyboard.press("Enter")
     await expect(phone.locator("#answer h1")).to_have_text("Complet", timeout=10_000)
+    await phone.locator("#answer").dispatch_event("pointerdown")  # a finger holds it
     await phone.locator("#answer-tools").get_by_role("button", name="Laisser passer").click()
     await expect(phone.locator("#answer .who")).to_have_text("Zoé P.", timeout=10_000)
 
@@ -339,7 +339,7 @@ async def _read_report(page):
     await page.goto(base)
     seen = {name: await _figure(page, name) for name in ("Venus", "Inscrits à la porte")}
     assert seen == {"Venus": "2", "Inscrits à la porte": "1"}
-    await expect(page.locator("main")).to_contain_text("Pas assez de données")
+    await expect(page.locator("main")).to_contain_text("Provisoire.")
     files = {kind: await _fetched(page, f"{base}.{kind}") for kind in ("json", "csv", "pdf")}
     said = {one["key"]: one["value"] for one in json.loads(files["json"])["figures"]}
     rows = csv.DictReader(io.StringIO(files["csv"].decode("utf-8-sig")))

@@ -92,7 +92,7 @@ def run_node(url: str, body: str) -> Any:
     node = shutil.which("node") or bundled_node()
     source = f"({body})({json.dumps([url, VECTORS])})"
     source += ".then((x) => console.log(JSON.stringify(x)))"
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [node, "--input-type=module", "-"],
         input=source,
         capture_output=True,

@@ -54,7 +54,7 @@ async def found(by, *args, **more):
 @pytest.mark.parametrize(
     ("search", "names"),
     [
-        ("", ["Ana 100%", "Bo_b", "eloise grand", "Éloïse Petit", "Marie-Antoinette", "Zoé Œuvrard"]),  # noqa: E501
+        ("", ["Ana 100%", "Bo_b", "eloise grand", "Éloïse Petit", "Marie-Antoinette", "Zoé Œuvrard"]),
         ("ELOISE", ["eloise grand", "Éloïse Petit"]),
         ("élo", ["eloise grand", "Éloïse Petit"]),
         ("antoinette", ["Marie-Antoinette"]),

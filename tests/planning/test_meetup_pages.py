@@ -397,6 +397,7 @@ async def test_a_capacity_is_refused_in_words_and_the_answer_stays(ana, cast, se
     )
     for n in range(4):
         await registers(cast, settings, meetup, f"p{n}@example.org")
+    await world.do_jobs("write_letters")
     here = f"{HOME}/meetups/{meetup.slug}"
     for typed, word in (
         ("1", "2 places"),
