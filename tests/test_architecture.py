@@ -117,8 +117,8 @@ BANNED_FILES = frozenset(
 )
 
 LONGEST_FILE = 400
-LONGEST_FUNCTION = 53  # these two may only shrink
-MOST_LONG_FUNCTIONS = 41
+LONGEST_FUNCTION = 49  # these two may only shrink
+MOST_LONG_FUNCTIONS = 40
 FUNCTION = 30
 
 

@@ -39,7 +39,6 @@ from server.errors import Busy, Conflict, Invalid, NotFound
 from server.i18n import lazy
 from server.workspaces import slug_of
 
-# The whole concept is asked for here, whichever file of it answers.
 __all__ = [
     "AboveHardLimit",
     "Admission",
@@ -389,15 +388,13 @@ async def _move(
 
 async def meetup_by_slug(slug: str) -> Meetup:
     """The meetup of this address, at any stage, or NotFound."""
-    found = await Meetup.objects().where(Meetup.slug == slug).first()
-    if found is None:
+    if (found := await Meetup.objects().where(Meetup.slug == slug).first()) is None:
         raise NotFound
     return found
 
 
 async def published(slug: str) -> Meetup:
     """The meetup of this address as everybody may see it, or NotFound."""
-    meetup = await meetup_by_slug(slug)
-    if meetup.published_at is None:
+    if (meetup := await meetup_by_slug(slug)).published_at is None:
         raise NotFound
     return meetup

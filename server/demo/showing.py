@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -89,8 +90,47 @@ def _thursday(now: datetime, back: int) -> date:
 
 async def _tonight(maker: Maker, story: Story, now: datetime) -> None:
     """A meetup that has just begun, with a first phone at the door."""
-    by = maker.by
     starts = now - timedelta(minutes=25)
+    wanted = await _evening(
+        maker, "On joue au prototype ce soir", starts, capacity=60, now=now
+    )
+    meetup = await maker.meetup(wanted, now=now - timedelta(days=12))
+    for number, person in enumerate(story.people[60:100]):
+        at = now - timedelta(days=10, minutes=-number)
+        await maker.register(meetup, person.name, person.email, now=at)
+    token, _ = await maker.phone(meetup, "Porte Rue", now=now)
+    codes = [code for _, code in await maker.codes(meetup)]
+    await maker.let_in(token, codes[:14], since=now - timedelta(minutes=20))
+    await _sponsored(maker, now)
+
+
+async def _next_week(maker: Maker, story: Story, now: datetime) -> None:
+    """A meetup that is nearly full, and a draft."""
+    local = zone("Europe/Paris")
+    day = (
+        (now + timedelta(days=8))
+        .astimezone(local)
+        .replace(hour=19, minute=0, second=0, microsecond=0)
+    )
+    title = "On joue au prototype, et vous nous dites tout"
+    wanted = await _evening(maker, title, day, capacity=24, now=now)
+    meetup = await maker.meetup(wanted, now=now - timedelta(days=5))
+    for number, person in enumerate(story.people[120:142]):
+        at = now - timedelta(days=4, minutes=-number)
+        await maker.register(meetup, person.name, person.email, now=at)
+    later = day + timedelta(days=28)
+    draft = await _evening(maker, "La soirée des deux ans", later, capacity=80, now=now)
+    await maker.meetup(
+        msgspec.structs.replace(draft, representative=""), now=now, is_open=False
+    )
+
+
+async def _evening(
+    maker: Maker, title: str, starts: datetime, *, capacity: int, now: datetime
+) -> Plan:
+    """An evening of the series, at its usual place."""
+    by = maker.by
+    line = await series.make_series(SERIES, community_id=maker.community_id, by=by, now=now)
     venue = await venues.make_venue(
         "Le Comptoir des Pentes",
         address="12 montée de la Grande-Côte, Lyon 1er",
@@ -99,30 +139,19 @@ async def _tonight(maker: Maker, story: Story, now: datetime) -> None:
         by=by,
         now=now,
     )
-    line = await series.make_series(SERIES, community_id=maker.community_id, by=by, now=now)
-    meetup = await maker.meetup(
-        Plan(
-            title="On joue au prototype ce soir",
-            community_id=maker.community_id,
-            series_id=line.id,
-            venue_id=venue,
-            starts_at=starts,
-            ends_at=starts + timedelta(hours=3, minutes=30),
-            time_zone="Europe/Paris",
-            capacity=60,
-            description="Six postes pour essayer Marée noire, par tables de quatre.",
-            programme=_programme(starts),
-            representative="Camille, qui anime la communauté d’Orbelune",
-        ),
-        now=now - timedelta(days=12),
+    return Plan(
+        title=title,
+        community_id=maker.community_id,
+        series_id=line.id,
+        venue_id=venue,
+        starts_at=starts,
+        ends_at=starts + timedelta(hours=3, minutes=30),
+        time_zone="Europe/Paris",
+        capacity=capacity,
+        description="Vous jouez, vous râlez, on écoute. Venir seul est une bonne idée.",
+        programme=_programme(starts),
+        representative="Camille, qui anime la communauté d’Orbelune",
     )
-    for number, person in enumerate(story.people[60:100]):
-        at = now - timedelta(days=10, minutes=-number)
-        await maker.register(meetup, person.name, person.email, now=at)
-    token, _ = await maker.phone(meetup, "Porte Rue", now=now)
-    codes = [code for _, code in await maker.codes(meetup)]
-    await maker.let_in(token, codes[:14], since=now - timedelta(minutes=20))
-    await _sponsored(maker, now)
 
 
 def _programme(starts: datetime) -> str:
@@ -134,51 +163,6 @@ def _programme(starts: datetime) -> str:
     )
     return "\n".join(
         f"{first + timedelta(minutes=minutes):%H:%M} {text}" for minutes, text in steps
-    )
-
-
-async def _next_week(maker: Maker, story: Story, now: datetime) -> None:
-    """A meetup that fills up, one that is nearly full, and a draft."""
-    by = maker.by
-    async with scoped(by):
-        (line,) = await series.all_series()
-        (venue, *_) = await venues.venues()
-    local = zone("Europe/Paris")
-    day = (
-        (now + timedelta(days=8))
-        .astimezone(local)
-        .replace(hour=19, minute=0, second=0, microsecond=0)
-    )
-    wanted = Plan(
-        title="On joue au prototype, et vous nous dites tout",
-        community_id=maker.community_id,
-        series_id=line.id,
-        venue_id=venue.id,
-        starts_at=day,
-        ends_at=day + timedelta(hours=3, minutes=30),
-        time_zone="Europe/Paris",
-        capacity=24,
-        description="Vous jouez, vous râlez, on écoute. Venir seul est une bonne idée.",
-        programme=_programme(day),
-        representative="Camille, qui anime la communauté d’Orbelune",
-    )
-    meetup = await maker.meetup(wanted, now=now - timedelta(days=5))
-    for number, person in enumerate(story.people[120:142]):
-        at = now - timedelta(days=4, minutes=-number)
-        await maker.register(meetup, person.name, person.email, now=at)
-    later = day + timedelta(days=28)
-    await maker.meetup(
-        Plan(
-            title="La soirée des deux ans",
-            community_id=maker.community_id,
-            series_id=line.id,
-            starts_at=later,
-            ends_at=later + timedelta(hours=4),
-            time_zone="Europe/Paris",
-            capacity=80,
-        ),
-        now=now,
-        is_open=False,
     )
 
 
