@@ -12,9 +12,9 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
+from email import policy
 from email.headerregistry import Address
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -344,37 +344,6 @@ def _enclose(message: EmailMessage, enclosures: Sequence[Enclosure]) -> None:
                 filename=one_.filename,
                 params=dict(one_.parameters) or None,
             )
-
-
-async def note_bounce(report: bytes, *, now: datetime) -> bool:
-    """Record a delivery report (RFC 3464) that came back; True when the letter is ours."""
-    message = message_from_bytes(report, policy=policy.default)
-    for part in message.walk():
-        if part.get_content_type() not in {"message/rfc822", "text/rfc822-headers"}:
-            continue
-        raw = part.get_payload(0) if part.is_multipart() else part.get_payload(decode=True)
-        original = message_from_bytes(raw) if isinstance(raw, bytes) else raw
-        if isinstance(original, Message) and original["Message-ID"]:
-            return await _mark_bounced(str(original["Message-ID"]).strip(), now)
-    return False
-
-
-async def _mark_bounced(message_id: str, now: datetime) -> bool:
-    """The Message-ID carries the letter's key, so no scan and no other workspace is needed."""  # noqa: E501
-    try:
-        letter_id = UUID(hex=message_id.strip("<> ").partition("@")[0])
-    except ValueError:
-        return False
-    workspaces = await sql("SELECT id FROM workspace")
-    async with scoped(frozenset(row["id"] for row in workspaces)):
-        rows = await sql(
-            "UPDATE letter SET bounced_at = $2, error = 'returned' WHERE id = $1"
-            " AND message_id = $3 RETURNING id",
-            letter_id,
-            now,
-            message_id,
-        )
-    return bool(rows)
 
 
 # Queries

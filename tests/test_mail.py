@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from server import mail
+from server import bounces, mail
 from server.database import one, scoped, sql
 from server.errors import Invalid
 from server.forms import email as checked
@@ -416,7 +416,7 @@ async def test_a_delivery_report_marks_its_letter(cast, box, post_office, kind):
     await post_office(box.url).deliver(ticket(cast, letter))
     now = datetime.now(UTC)
     sent_as = box.box.taken[0]["Message-ID"]
-    assert await mail.note_bounce(a_report(str(sent_as), kind), now=now)
+    assert await bounces.note_bounce(a_report(str(sent_as), kind), now=now)
     assert (await kept(cast, letter))["bounced_at"] == now
 
 
@@ -431,7 +431,7 @@ async def test_a_delivery_report_marks_its_letter(cast, box, post_office, kind):
     ],
 )
 async def test_a_report_about_nothing_of_ours_changes_nothing(cast, report):
-    assert not await mail.note_bounce(report, now=datetime.now(UTC))
+    assert not await bounces.note_bounce(report, now=datetime.now(UTC))
 
 
 async def test_without_smtp_letters_stay_in_the_mailbox(cast, post_office):

@@ -59,7 +59,7 @@ def _minute(at: datetime, midnight: datetime) -> float:
 def half_there(report: MeetupReport) -> datetime | None:
     """By when half of those who came were there, if arrivals were seen."""
     seen: Sequence[Arrival] = report.arrivals
-    if len(seen) < 2:  # noqa: PLR2004
+    if not seen:
         return None
     return next(
         one.at + timedelta(minutes=10) for one in seen if 2 * one.so_far >= seen[-1].so_far

@@ -11,7 +11,7 @@ from events.admission import tickets
 from events.engagement import documents, imports
 from events.engagement.imports import Choices, Given, Kind
 from events.people import channels, communities
-from server import mail, workspaces
+from server import bounces, workspaces
 from server.audit import system
 from server.clock import utc_now
 from server.database import scoped
@@ -74,5 +74,5 @@ async def report(choices: dict[str, Any]) -> bytes:
 
 async def note_bounce(content: bytes, screen: Console) -> None:
     """Note a letter that came back."""
-    found = await mail.note_bounce(content, now=utc_now())
+    found = await bounces.note_bounce(content, now=utc_now())
     screen.print("Noted." if found else "This is not about a letter of ours.")
