@@ -14,7 +14,7 @@ from litestar.params import FromPath, FromQuery, Parameter
 
 from events.admission import registrations, tickets
 from events.admission.registrations import Counts
-from events.engagement import plans
+from events.engagement import editions, plans
 from events.people import communities
 from events.planning import meetups
 from events.planning.meetups import Admission, Meetup, Plan
@@ -238,12 +238,18 @@ async def cancel(
     status_code=200,
     summary="Close a meetup",
     description="Ends the evening: whoever had a place and never came is a no-show from now"
-    " on. Roles: owner, manager.",
+    " on, and each sponsor receives its report. Roles: owner, manager.",
 )
 async def close(
-    by: NamedDependency[Actor], now: NamedDependency[datetime], meetup_id: FromPath[UUID]
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    meetup_id: FromPath[UUID],
 ) -> MeetupDetail:
-    await meetups.close(await meetup_of(meetup_id, by), by=by, now=now)
+    look = await workspaces.look_by_id(by.workspace_id)
+    meetup = await meetup_of(meetup_id, by)
+    origin = asking.settings.origin
+    await editions.close_meetup(meetup, workspace=look, origin=origin, by=by, now=now)
     return await _detail(meetup_id, by=by, now=now)
 
 

@@ -281,7 +281,7 @@ async def _person(
         member = await members.member(member_id)
         moments = await members.timeline(member_id)
         known = await identities.identities_of(member_id)
-        places = await channels.channels()
+        places = await channels.places()
         of = await members.communities_of(member_id)
     return page(
         asking,

@@ -192,7 +192,7 @@ async def register(
     by = asking.anyone(look.id)
     async with scoped(by):
         found = await meetups.published(meetup)
-        where = await channels.channels(found.community_id) if form.linking else []
+        where = await channels.places_online(found.community_id) if form.linking else []
     if not form.website:
         try:
             await registrations.register(
@@ -245,7 +245,7 @@ async def _meetup_page(
         room = await meetups.room(found.id)
         where = await venues.place(found.venue_id)
         following = await _series(found)
-        online = await channels.channels(found.community_id)
+        online = await channels.places_online(found.community_id)
     stage = meetups.stage(found, now)
     entry = entry_of(found, look, asking, _place(where))
     return page(

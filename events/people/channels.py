@@ -15,6 +15,11 @@ from server.database import Record, atomic, find, one, sql, uuid7
 from server.errors import Conflict
 from server.i18n import lazy
 
+OF_FILES = "import"
+"""The channel that holds who is known only by a name in files of attendance."""
+
+# Names that past lists give without an address are known there; nobody speaks in it.
+IMPORT_CHANNEL = "import"
 
 class ChannelKind(StrEnum):
     DISCOURSE = "discourse"
@@ -98,6 +103,11 @@ async def channel_named(
 # Queries
 
 
+async def places_online(community_id: UUID) -> list[ChannelLine]:
+    """The channels where people really write: the one of imported names left out."""
+    return [one_ for one_ in await channels(community_id) if one_.name != OF_FILES]
+
+
 async def channels(community_id: UUID | None = None) -> list[ChannelLine]:
     """The channels of a community, or of the whole workspace in view, by name."""
     return await sql(
@@ -111,3 +121,8 @@ async def channels(community_id: UUID | None = None) -> list[ChannelLine]:
         community_id,
         into=ChannelLine,
     )
+
+
+async def places(community_id: UUID | None = None) -> list[ChannelLine]:
+    """The channels where people speak, without that of the names in imported lists."""
+    return [one for one in await channels(community_id) if one.name != IMPORT_CHANNEL]

@@ -52,7 +52,11 @@ def running(command: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if name[:6] != "APERO_"}
-    env = kept | {"APERO_ENV": "demo", "APERO_DATA": str(folder / "data"), "PORT": str(port)}
+    env = kept | {
+        "APERO_ENV": "demo",
+        "APERO_DATA": str(folder / "data"),
+        "PORT": str(port),
+    }
     said = folder / "said.log"
     with said.open("wb") as out:
         house = subprocess.Popen(

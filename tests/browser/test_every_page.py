@@ -32,7 +32,15 @@ NEARLY_FULL = "on-joue-au-prototype-et-vous-nous-dites-tout"
 DRAFT = "la-soiree-des-deux-ans"
 # Files, not pages: they are asked for, and that is all that a browser would do.
 FILES = re.compile(r"\.(pdf|csv|json|ics|css|ico|txt|js|webmanifest)$")
-FILE_NAMES = {"healthz", "readyz", "static", "favicon", "enclosure", "letter_itself", "counts"}
+FILE_NAMES = {
+    "healthz",
+    "readyz",
+    "static",
+    "favicon",
+    "enclosure",
+    "letter_itself",
+    "counts",
+}
 # The same address in another state, or read by somebody else.
 ELSEWHERE = {
     "camille": [
@@ -97,7 +105,10 @@ class Reader(httpx.AsyncClient):
         self.headers["cookie"] = "; ".join(f"{k}={v}" for k, v in self.held.items())
 
     async def send_form(self, path, data, **more):
-        headers = {"origin": str(self.base_url).rstrip("/"), "sec-fetch-site": "same-origin"}
+        headers = {
+            "origin": str(self.base_url).rstrip("/"),
+            "sec-fetch-site": "same-origin",
+        }
         if "__Host-apero" in self.held:
             account = (await self.get("/account")).text
             headers["x-csrftoken"] = _first(r'name="csrf" content="([^"]+)"', account)
@@ -156,7 +167,9 @@ async def examples(readers):
         "run_id": await _looked_at(camille),
         "capability": capability,
         "code": await _code_of(letter, anybody),
-        "token": _first(r"/sign-in/([\w-]{20,})", (await anybody.get(f"/mailbox/{signing}")).text),
+        "token": _first(
+            r"/sign-in/([\w-]{20,})", (await anybody.get(f"/mailbox/{signing}")).text
+        ),
         "name": "site.css",
     }
     done = await camille.first("/w/orbelune/import", rf'/import/({UUID})">soirees.csv')
@@ -166,7 +179,9 @@ async def examples(readers):
         "/w/{slug}/meetups/{meetup_slug}/cancel": {"meetup_slug": NEARLY_FULL},
         "/w/{slug}/meetups/{meetup_slug}/door": {"meetup_slug": TONIGHT},
         "/w/{slug}/meetups/{meetup_slug}/registrations": {"meetup_slug": TONIGHT},
-        "/portal/{slug}/{sponsor_slug}/{meetup_slug}": {"meetup_slug": portal.split("/")[1]},
+        "/portal/{slug}/{sponsor_slug}/{meetup_slug}": {
+            "meetup_slug": portal.split("/")[1]
+        },
     }
     special["/portal/{slug}/{sponsor_slug}/{meetup_slug}/report.pdf"] = special[
         "/portal/{slug}/{sponsor_slug}/{meetup_slug}"
@@ -257,7 +272,9 @@ async def _look(window, who, lang, path):
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
     page.on(
         "console",
-        lambda said: faults.append(f"console: {said.text}") if said.type == "error" else None,
+        lambda said: (
+            faults.append(f"console: {said.text}") if said.type == "error" else None
+        ),
     )
     try:
         answer = await page.goto(_in(lang, path), wait_until="load")

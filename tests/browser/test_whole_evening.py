@@ -211,7 +211,9 @@ async def _register(chromium, house, address, name):
     await page.locator("#f-first_name").fill(name.capitalize())
     await page.locator("#f-email").fill(email)
     await page.locator("form.form button[type=submit]").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Une lettre est en route")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Une lettre est en route"
+    )
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
     assert faults == []
     await context.close()
@@ -286,7 +288,9 @@ async def _at_the_door(page, with_camera, house, film, alice):
     await _button(page, "Ajouter la porte")
     await page.locator("#f-device-name").fill("Téléphone de Bilal")
     await _button(page, "Afficher son code")
-    link = await page.get_by_role("link", name="Utiliser ce téléphone").get_attribute("href")
+    link = await page.get_by_role("link", name="Utiliser ce téléphone").get_attribute(
+        "href"
+    )
     browser = await with_camera(film)
     context = await browser.new_context(base_url=house, reduced_motion="reduce", **PHONE)
     await context.grant_permissions(["camera"])
@@ -319,7 +323,9 @@ async def _walk_in(phone, name):
     await phone.keyboard.press("Enter")
     await expect(phone.locator("#answer h1")).to_have_text("Complet", timeout=10_000)
     await phone.locator("#answer").dispatch_event("pointerdown")  # a finger holds it
-    await phone.locator("#answer-tools").get_by_role("button", name="Laisser passer").click()
+    await (
+        phone.locator("#answer-tools").get_by_role("button", name="Laisser passer").click()
+    )
     await expect(phone.locator("#answer .who")).to_have_text("Zoé P.", timeout=10_000)
 
 
@@ -340,15 +346,21 @@ async def _read_report(page):
     seen = {name: await _figure(page, name) for name in ("Venus", "Inscrits à la porte")}
     assert seen == {"Venus": "2", "Inscrits à la porte": "1"}
     await expect(page.locator("main")).to_contain_text("Provisoire.")
-    files = {kind: await _fetched(page, f"{base}.{kind}") for kind in ("json", "csv", "pdf")}
+    files = {
+        kind: await _fetched(page, f"{base}.{kind}") for kind in ("json", "csv", "pdf")
+    }
     said = {one["key"]: one["value"] for one in json.loads(files["json"])["figures"]}
     rows = csv.DictReader(io.StringIO(files["csv"].decode("utf-8-sig")))
     listed = {row["key"]: row["value"] for row in rows if row["section"] == "figure"}
-    assert {key: "" if value is None else str(value) for key, value in said.items()} == listed
+    assert {
+        key: "" if value is None else str(value) for key, value in said.items()
+    } == listed
     expected = {"attended": 2, "registered": 2, "walk_ins": 1, "waitlisted": 1}
     assert {key: said[key] for key in expected} == expected
     assert (said["show_up_rate"], said["no_show_rate"]) == (0.5, 0.5)
-    paper = "".join(one.extract_text() for one in pypdf.PdfReader(io.BytesIO(files["pdf"])).pages)
+    paper = "".join(
+        one.extract_text() for one in pypdf.PdfReader(io.BytesIO(files["pdf"])).pages
+    )
     for one in json.loads(files["json"])["figures"]:
         if one["value"] is not None:
             assert one["label"] in paper, one
@@ -372,7 +384,9 @@ async def _sponsor(page, chromium, house):
     await page.goto("/w/les-tilleuls/meetups/lapero-des-tilleuls")
     await page.locator("#f-sponsor").select_option(label="Sabline")
     await _button(page, "Ajouter")
-    await expect(page.locator("#sponsors + *, section[aria-labelledby=sponsors]").first).to_be_visible()
+    await expect(
+        page.locator("#sponsors + *, section[aria-labelledby=sponsors]").first
+    ).to_be_visible()
     context = await chromium.new_context(base_url=house, **DESK)
     eiko = await context.new_page()
     faults = _listen(eiko)
@@ -385,7 +399,9 @@ async def _sponsor(page, chromium, house):
     figures = await eiko.locator(".figure-value").all_inner_texts()
     assert figures
     assert all(not re.search(r"\d", one) for one in figures), figures
-    pdf = await _fetched(eiko, "/portal/les-tilleuls/sabline/lapero-des-tilleuls/report.pdf")
+    pdf = await _fetched(
+        eiko, "/portal/les-tilleuls/sabline/lapero-des-tilleuls/report.pdf"
+    )
     paper = "".join(one.extract_text() for one in pypdf.PdfReader(io.BytesIO(pdf)).pages)
     assert "Sabline" in paper
     assert "Alice" not in paper

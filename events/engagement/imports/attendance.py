@@ -31,7 +31,6 @@ from server.errors import Invalid
 from server.i18n import zone
 from server.workspaces import slug_of
 
-IMPORT_CHANNEL = "import"
 NO_CHANNEL = UUID(int=0)
 USUAL_START = time(19)
 USUAL_LENGTH = timedelta(hours=3)

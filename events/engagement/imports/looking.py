@@ -13,6 +13,7 @@ from events.engagement.imports.dates import Dates
 from events.engagement.imports.headings import Columns, Kind
 from events.engagement.imports.sheets import Sheet
 from events.engagement.imports.tallies import Preview, Tally
+from events.people.channels import OF_FILES
 from events.people.communities import communities
 from server.database import one
 from server.errors import NotFound
@@ -119,7 +120,7 @@ async def attendance_of(
         "SELECT id FROM channel WHERE workspace_id = ANY (apero_scope())"
         " AND community_id = $1 AND name = $2",
         given.community_id,
-        attendance.IMPORT_CHANNEL,
+        OF_FILES,
     )
     reading = attendance.Reading(
         read.columns,

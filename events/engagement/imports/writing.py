@@ -17,7 +17,7 @@ from events.engagement.imports.headings import Kind
 from events.engagement.imports.looking import Given, Reader
 from events.engagement.imports.tallies import Outcome, Tally
 from events.people import channels, consents
-from events.people.channels import ChannelKind
+from events.people.channels import OF_FILES, ChannelKind
 from events.people.consents import Purpose
 from events.planning import meetups, series, venues
 from events.planning.meetups import Admission, Meetup
@@ -151,7 +151,7 @@ async def _attendance(
 ) -> set[UUID]:
     planned = await looking.attendance_of(given, read, tally, now)
     imported = await channels.channel_named(
-        given.community_id, attendance.IMPORT_CHANNEL, ChannelKind.OTHER, by=by, now=now
+        given.community_id, OF_FILES, ChannelKind.OTHER, by=by, now=now
     )
     channel = given.channel_id or imported
     proven = await members.write(planned.crowd.proven, channel, by=by, now=now)
