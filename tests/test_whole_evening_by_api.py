@@ -81,7 +81,10 @@ async def test_a_whole_evening_by_api(app, cast):
         phone = await _a_phone_paired(app, ana, meetup)
         await _door(phone, tickets)
         await phone.aclose()
+        await _a_sponsor(ana, meetup)
         closed = await sent(machine, f"/meetups/{meetup['id']}/close")
+        async with scoped(cast.as_ana):
+            assert (await world.one("SELECT count(*) AS n FROM report_edition"))["n"] == 1
         assert closed["stage"] == "closed"
         counts = closed["counts"]
         told = [
@@ -211,6 +214,15 @@ async def _door(phone, tickets):
     assert answer["results"][0]["verdict"] == "unknown"
     status = await asked(phone, "/door/status")
     assert (status["inside"], status["admitted"]) == (1, 1)
+
+
+async def _a_sponsor(ana, meetup):
+    """Who pays is written down in the pages; closing by the API gives the report too."""
+    page = f"/w/orbelune/meetups/{meetup['slug']}"
+    await ana.post("/w/orbelune/sponsors/new", data={"name": "Sabline"})
+    found = re.search(r'<option value="([0-9a-f-]{36})"', (await ana.get(page)).text)
+    answer = await ana.post(f"{page}/sponsors", data={"sponsor": found[1]})
+    assert answer.status_code == 303
 
 
 async def _member(machine):

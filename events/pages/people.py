@@ -281,7 +281,8 @@ async def _person(
         member = await members.member(member_id)
         moments = await members.timeline(member_id)
         known = await identities.identities_of(member_id)
-        places = await channels.places()
+        every = await channels.channels()
+        places = [one for one in every if one.name != channels.OF_FILES]
         of = await members.communities_of(member_id)
     return page(
         asking,

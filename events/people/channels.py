@@ -18,8 +18,6 @@ from server.i18n import lazy
 OF_FILES = "import"
 """The channel that holds who is known only by a name in files of attendance."""
 
-# Names that past lists give without an address are known there; nobody speaks in it.
-IMPORT_CHANNEL = "import"
 
 class ChannelKind(StrEnum):
     DISCOURSE = "discourse"
@@ -121,8 +119,3 @@ async def channels(community_id: UUID | None = None) -> list[ChannelLine]:
         community_id,
         into=ChannelLine,
     )
-
-
-async def places(community_id: UUID | None = None) -> list[ChannelLine]:
-    """The channels where people speak, without that of the names in imported lists."""
-    return [one for one in await channels(community_id) if one.name != IMPORT_CHANNEL]
