@@ -323,7 +323,8 @@ async def _shot(page, who, path, lang, theme, size):
     """A picture for whoever wants to look."""
     folder = os.environ.get("APERO_SHOTS")
     if folder:
-        name = re.sub(rf"{UUID}|[\w-]{{44,}}", "x", path).strip("/").replace("/", "_")
+        name = re.sub(rf"{UUID}|(?<=/sign-in/)[\w-]{{43}}|(?<=/[rtT]/)[^/]+", "x", path)
+        name = name.strip("/").replace("/", "_")
         name = re.sub(r"[^\w.=-]", "~", name) or "landing"
         file = f"{who}.{name}.{lang}.{size['width']}.{theme}.png"
         await page.screenshot(path=Path(folder) / file, full_page=True)

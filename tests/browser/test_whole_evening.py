@@ -384,9 +384,8 @@ async def _sponsor(page, chromium, house):
     await page.goto("/w/les-tilleuls/meetups/lapero-des-tilleuls")
     await page.locator("#f-sponsor").select_option(label="Sabline")
     await _button(page, "Ajouter")
-    await expect(
-        page.locator("#sponsors + *, section[aria-labelledby=sponsors]").first
-    ).to_be_visible()
+    paying = page.locator("section[aria-labelledby=sponsors] .shelf")
+    await expect(paying).to_contain_text("Sabline")
     context = await chromium.new_context(base_url=house, **DESK)
     eiko = await context.new_page()
     faults = _listen(eiko)
