@@ -160,6 +160,8 @@ def home_of(seat: Seat) -> str:
     """The first page of this role in this workspace."""
     if seat.role in TEAM:
         return f"/w/{seat.slug}"
+    if seat.role is Role.DOOR:
+        return f"/w/{seat.slug}/doors"
     return f"/portal/{seat.slug}" if seat.role is Role.SPONSOR else "/account"
 
 

@@ -86,7 +86,12 @@ async def cast() -> SimpleNamespace:
     by = acting(ana, orbelune)
     async with scoped(by):
         await workspaces.invite(
-            "bilal@orbelune.example", Role.DOOR, workspace=orbelune, origin=ORIGIN, by=by, now=NOW
+            "bilal@orbelune.example",
+            Role.DOOR,
+            workspace=orbelune,
+            origin=ORIGIN,
+            by=by,
+            now=NOW,
         )
     return SimpleNamespace(
         ana=ana,

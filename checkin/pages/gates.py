@@ -1,6 +1,6 @@
 """The organiser's page about the door: gates, phones, who is inside, and incidents."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from server.i18n import zone
 from server.web import Asking, away, page, typed
 
 AnyRequest = Request[Any, Any, Any]
+SOON = timedelta(days=1)
 
 
 class GateForm(Form, kw_only=True):
@@ -40,6 +41,24 @@ class DeviceForm(Form, kw_only=True):
 
 def _path(slug: str, meetup_slug: str) -> str:
     return f"/w/{slug}/meetups/{meetup_slug}/door"
+
+
+@get("/doors")
+async def doors(
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    slug: FromPath[str],
+) -> Response[Any]:
+    look = await workspaces.look(slug)
+    async with scoped(by, readonly=True):
+        lines = await meetups.upcoming(now)
+    open_soon = [
+        line
+        for line in lines
+        if line.published_at is not None and line.starts_at - now < SOON
+    ]
+    return page(asking, "checkin/doors.html", workspace=look, lines=open_soon)
 
 
 @get("/meetups/{meetup_slug:str}/door")
@@ -247,6 +266,7 @@ async def revoke(
 
 
 DOOR_STAFF: list[ControllerRouterHandler] = [
+    doors,
     door,
     counts,
     make_gate,

@@ -123,3 +123,20 @@ async def test_the_worker_and_the_manifest_are_there(browser):
     assert (manifest["start_url"], manifest["scope"]) == ("/door", "/door")
     for icon in manifest["icons"]:
         assert (await browser.get(icon["src"])).status_code == 200
+
+
+async def test_door_staff_land_on_the_doors_of_the_day(app, cast, settings):
+    async with world.browsing(app, cast.bilal) as bilal:
+        home = await bilal.get("/")
+        assert home.headers["location"] == "/w/orbelune/doors"
+        nothing = await bilal.get("/w/orbelune/doors")
+        assert nothing.status_code == 200
+        assert "Pas de rencontre ce soir" in nothing.text
+
+
+async def test_the_doors_of_the_day_lead_to_the_door(app, cast, evening):
+    before = evening.meetup.starts_at - timedelta(hours=2)
+    clock = {"x-apero-now": before.isoformat()}
+    async with world.browsing(app, cast.bilal) as bilal:
+        page = await bilal.get("/w/orbelune/doors", headers=clock)
+    assert f"/meetups/{evening.meetup.slug}/door" in page.text
