@@ -13,7 +13,7 @@ from rich.console import Console
 
 from server import app, demo, doctor, logs, schema
 from server.database import DB, Address
-from server.errors import Refusal
+from server.errors import Invalid, Refusal
 from server.postgres import EmbeddedPostgres, PostgresWontStart
 from server.settings import BadSettings, Settings, read
 
@@ -34,7 +34,8 @@ class House(click.Group):
         except (BadSettings, PostgresWontStart, schema.SchemaTooNew, demo.NotHere) as error:
             screen.print(f"[bold red]Apéro cannot go on.[/]\n{error}")
         except Refusal as error:
-            screen.print(f"[bold red]No.[/] {error}")
+            reasons = error.fields.values() if isinstance(error, Invalid) else [error]
+            screen.print("[bold red]No.[/] " + " ".join(str(one) for one in reasons))
         sys.exit(2)
 
 

@@ -55,7 +55,8 @@ def _look(env: Mapping[str, str]) -> Iterator[Finding]:
     try:
         settings = read(env)
     except (BadSettings, OSError) as error:
-        yield Finding("Settings", is_well=False, said=str(error))
+        for problem in str(error).splitlines():
+            yield Finding("Settings", is_well=False, said=problem)
         return
     yield Finding(
         "Settings", is_well=True, said=f"{settings.environment}, {settings.origin}"

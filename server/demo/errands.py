@@ -1,6 +1,8 @@
 """What the command line does with real files: import one, write a report, note a bounce."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +18,39 @@ from server.audit import system
 from server.clock import utc_now
 from server.database import scoped
 from server.demo.making import AGREED
-from server.errors import Invalid
+from server.errors import Invalid, NotFound
 from server.i18n import lazy
 from server.settings import Settings
+
+
+class NoSuchWorkspace(NotFound):
+    message = lazy("No workspace has this address.")
+
+
+class NoSuchPlace(NotFound):
+    message = lazy("This workspace has nothing of that address.")
+
+
+@contextmanager
+def named(refusal: type[NotFound]) -> Iterator[None]:
+    """Say what was not found, to somebody who typed its name."""
+    try:
+        yield
+    except NotFound as error:
+        raise refusal from error
 
 
 async def import_file(
     settings: Settings, file: Path, choices: dict[str, Any], screen: Console
 ) -> None:
     """Bring a file in, and say what became of its rows."""
-    look = await workspaces.look(choices["workspace"])
+    with named(NoSuchWorkspace):
+        look = await workspaces.look(choices["workspace"])
     by = system(look.id)
-    async with scoped(by):
-        community = await communities.community_by_slug(choices["community"])
-        known = {one.name: one.id for one in await channels.channels(community.id)}
+    with named(NoSuchPlace):
+        async with scoped(by):
+            community = await communities.community_by_slug(choices["community"])
+            known = {one.name: one.id for one in await channels.channels(community.id)}
     if choices["channel"] and choices["channel"] not in known:
         raise Invalid(channel=lazy("This community has no channel of that name."))
     given = Given(
@@ -62,14 +83,17 @@ async def import_file(
 
 async def report(choices: dict[str, Any]) -> bytes:
     """The report of a meetup or of a series, as a file."""
-    return await documents.document(
-        "series" if choices["series"] else "meetup",
-        choices["workspace"],
-        choices["meetup"],
-        choices["form"],
-        choices["language"],
-        utc_now(),
-    )
+    with named(NoSuchWorkspace):
+        await workspaces.look(choices["workspace"])
+    with named(NoSuchPlace):
+        return await documents.document(
+            "series" if choices["series"] else "meetup",
+            choices["workspace"],
+            choices["meetup"],
+            choices["form"],
+            choices["language"],
+            utc_now(),
+        )
 
 
 async def note_bounce(content: bytes, screen: Console) -> None:

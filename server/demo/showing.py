@@ -213,14 +213,24 @@ async def _team(settings: Settings, maker: Maker, now: datetime) -> None:
 def welcome(settings: Settings) -> str:
     """What the terminal says when everything is ready: where to click, and as whom."""
     origin = settings.origin
-    people = "\n".join(f"  {email:28} {what}" for email, _, _, what in ROLES)
+    people = "\n".join(f"    {email:27} {what}" for email, _, _, what in ROLES)
     return f"""
 [bold]Apéro is served.[/]
 
-  [bold]{origin}/m/orbelune[/]   what everybody sees: register for tonight
-  [bold]{origin}/sign-in[/]      sign in as one of these, password: [bold]{PASSWORD}[/]
-{people}
-  [bold]{origin}/mailbox[/]      every letter that was sent: tickets and links to click
+  What everybody sees, to register for tonight:
+    [bold]{origin}/m/orbelune[/]
 
-Stop with Ctrl-C. The data stays in {settings.data}.
+  Sign in as one of these:
+    [bold]{origin}/sign-in/password[/]
+{people}
+  with this password:
+    [bold]{PASSWORD}[/]
+
+  Every letter that was sent, with its links to click:
+    [bold]{origin}/mailbox[/]
+
+The door's camera works in a browser on this machine; another phone needs https.
+The data stays in {settings.data}.
+From another terminal: APERO_ENV=demo APERO_DATA={settings.data} apero doctor
+Stop with Ctrl-C.
 """
