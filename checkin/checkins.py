@@ -81,11 +81,12 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class DoorCounts(msgspec.Struct, frozen=True):
-    """How many are inside, came at all, and were expected."""
+    """How many are inside, came at all, and were expected; and whether it is over."""
 
     inside: int
     admitted: int
     expected: int
+    is_closed: bool
 
 
 class IncidentLine(msgspec.Struct, frozen=True):
@@ -300,14 +301,16 @@ async def held_back(fact_id: UUID) -> None:
 
 
 async def counts(meetup_id: UUID) -> DoorCounts:
-    """How many are inside, came at all, and were expected."""
+    """How many are inside, came at all, and were expected; and whether it is over."""
     found = await one(
         "SELECT (SELECT count(*) FROM presence p WHERE p.workspace_id = ANY (apero_scope())"
         " AND p.meetup_id = $1 AND p.is_inside) AS inside,"
         " (SELECT count(*) FROM presence p WHERE p.workspace_id = ANY (apero_scope())"
         " AND p.meetup_id = $1 AND p.entries > 0) AS admitted,"
         " (SELECT count(*) FROM registration r WHERE r.workspace_id = ANY (apero_scope())"
-        " AND r.meetup_id = $1 AND r.status = 'confirmed') AS expected",
+        " AND r.meetup_id = $1 AND r.status = 'confirmed') AS expected,"
+        " EXISTS (SELECT FROM meetup t WHERE t.workspace_id = ANY (apero_scope())"
+        " AND t.id = $1 AND t.closed_at IS NOT NULL) AS is_closed",
         meetup_id,
         into=DoorCounts,
     )

@@ -101,6 +101,7 @@ class Taken(msgspec.Struct):
 
     now: datetime
     results: list[Result]
+    inside: int | UnsetType = UNSET
     gaps: list[Gap] | UnsetType = UNSET
 
 

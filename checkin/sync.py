@@ -77,7 +77,10 @@ async def take(
     for n, item in sorted(items, key=lambda one_: _holder_of(codes, one_[0]) or nobody):
         results[n] = await _take_one(door, item, codes.get(n))
     taken = Taken(now=now, results=[results[n] for n in range(len(read_items))])
-    if mode is Mode.TELL:
+    if mode is Mode.ASK:
+        async with scoped(by):
+            taken.inside = (await checkins.counts(station.meetup_id)).inside
+    else:
         taken.gaps = await _gaps(
             station, {item.boot_id for _, item in items if item.boot_id}
         )

@@ -22,7 +22,7 @@ from server.edge import is_same_site
 from server.errors import Forbidden, NotFound, NotSignedIn
 from server.forms import TOKEN_FIELD
 from server.i18n import lazy
-from server.web import AnyConnection, Asking, asking_of
+from server.web import AnyConnection, Asking, asking_of, form_of
 from server.workspaces import Role, Seat
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -58,7 +58,8 @@ def _method(connection: AnyConnection) -> str:
 
 
 async def _typed_token(connection: AnyConnection) -> str:
-    form = await Request[Any, Any, Any](connection.scope, receive=connection.receive).form()
+    request = Request[Any, Any, Any](connection.scope, receive=connection.receive)
+    form = await form_of(request)
     value = form.get(TOKEN_FIELD, "")
     return value if isinstance(value, str) else ""
 

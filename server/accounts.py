@@ -27,8 +27,8 @@ from server.errors import Conflict, Invalid, NotSignedIn
 from server.i18n import LANGUAGES, lazy
 from server.passwords import Hasher, is_good_password
 
-LINK_LIFE = timedelta(minutes=10)
-LINK_ATTEMPTS = 5
+LINK_LIFE, LINK_ATTEMPTS = timedelta(minutes=10), 5
+HOUR, QUARTER = timedelta(hours=1), timedelta(minutes=15)
 IDLE_LIFE = timedelta(hours=8)
 WHOLE_LIFE = timedelta(hours=24)
 SEEN_EVERY = timedelta(minutes=1)
@@ -147,8 +147,9 @@ async def ask_link(
 
     `browser` is what it kept the last time: two links asked for in a row both work.
     """
-    await limits.spend("link", email, most=5, window=timedelta(hours=1), now=now)
-    await limits.spend("link", by.address, most=40, window=timedelta(hours=1), now=now)
+    await limits.spend("link", f"{email} {by.address}", most=5, window=HOUR, now=now)
+    await limits.spend("link", email, most=20, window=HOUR, now=now)
+    await limits.spend("link", by.address, most=200, window=HOUR, now=now)
     asked = Asked(
         browser if re.fullmatch(r"[\w-]{32}", browser) else secrets.token_urlsafe(24),
         f"{secrets.randbelow(1_000_000):06d}",
@@ -183,8 +184,12 @@ async def follow_link(
     token: str, *, browser: str, figures: str, agent: str, by: Actor, now: datetime
 ) -> tuple[str, str]:
     """Consume a link; gives the new session's token and where to go next."""
-    await limits.spend("follow", by.address, most=60, window=timedelta(hours=1), now=now)
-    await _prove_browser(token, browser=browser, figures=figures, now=now)
+    try:
+        await _prove_browser(token, browser=browser, figures=figures, now=now)
+    except LinkUnusable:
+        # Only what opens nothing counts: one guest must not lock a venue's address out.
+        await limits.spend("follow", by.address, most=60, window=HOUR, now=now)
+        raise
     async with scoped(NOWHERE):
         link = await one(
             "UPDATE magic_link SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL"
@@ -231,10 +236,11 @@ async def sign_in_with_password(
     email: str, password: str, *, agent: str, by: Actor, now: datetime
 ) -> str:
     """A new session for whoever knows both; the same refusal whatever is wrong."""
-    await limits.spend("password", email, most=10, window=timedelta(minutes=15), now=now)
     await limits.spend(
-        "password", by.address, most=50, window=timedelta(minutes=15), now=now
+        "password", f"{email} {by.address}", most=10, window=QUARTER, now=now
     )
+    await limits.spend("password", email, most=40, window=QUARTER, now=now)
+    await limits.spend("password", by.address, most=200, window=QUARTER, now=now)
     account = await one(
         "SELECT id, password_hash FROM account WHERE email = $1 AND disabled_at IS NULL",
         email,

@@ -129,7 +129,7 @@ def problem(status: int, title: str, *, code: str, asking: Asking) -> dict[str, 
 
 def wants_problem(request: Request[Any, Any, Any]) -> bool:
     """Is the asker a machine?"""
-    return request.url.path.startswith(
+    return request.scope["path"].startswith(
         "/api/"
     ) or "application/json" in request.headers.get("accept", "")
 
@@ -312,7 +312,7 @@ async def serve(
         server_header=False,
         proxy_headers=False,
         lifespan="on",
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=9,
     )
     keeper = asyncio.create_task(_keep_alive(keeps)) if keeps else None
     try:

@@ -6,6 +6,7 @@ proxy we were told about by name.
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ HEADERS = {
 log = logging.getLogger("apero.web")
 
 
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
+
 # Rules
 
 
@@ -81,10 +84,10 @@ def short_address(address: str) -> str:
 
 def is_our_host(host: str, settings: Settings) -> bool:
     """Is this the host of our origin, or this machine where it is not production?"""
-    try:
-        name = (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
+    match = _HOST.fullmatch(host.lower())
+    if match is None:
         return False
+    name = match[1].strip("[]")
     if name == (urlsplit(settings.origin).hostname or "").lower():
         return True
     return not settings.is_production and name in {

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote
 from uuid import UUID
 
 from litestar.connection import ASGIConnection, Request
-from litestar.datastructures import Cookie
+from litestar.datastructures import Cookie, FormMultiDict
 from litestar.response import Response
 
 from server.accounts import SignedIn, signed_in
@@ -32,6 +32,7 @@ SESSION_COOKIE = "__Host-apero"
 BROWSER_COOKIE = "__Host-browser"
 SAID_COOKIE = "__Host-said"
 LANGUAGE_COOKIE = "apero_lang"
+MOST_FIELDS = 500
 LANGUAGE_NAMES = {"fr": "Français", "en": "English"}
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
@@ -289,11 +290,21 @@ async def typed(request: Request[Any, Any, Any]) -> dict[str, Any]:
         if not isinstance(body, dict):
             raise Invalid(body=lazy("Send a JSON object."))
         return body
-    form = await request.form()
     return {
         name: values[0] if len(values) == 1 else values
-        for name, values in form.dict().items()
+        for name, values in (await form_of(request)).dict().items()
     }
+
+
+async def form_of(request: Request[Any, Any, Any]) -> FormMultiDict:
+    """The form that was sent; refused when nobody could read or fill it."""
+    try:
+        form = await request.form()
+    except LookupError as error:
+        raise Invalid(body=lazy("This form cannot be read.")) from error
+    if len(form) > MOST_FIELDS:
+        raise Invalid(body=lazy("This form cannot be read."))
+    return form
 
 
 def in_workspace_frame(asking: Asking, workspace: Look) -> dict[str, Any]:  # noqa: ARG001

@@ -18,6 +18,7 @@ from server import accounts, audit, mail
 from server.audit import Actor, ActorKind
 from server.database import NOWHERE, Record, Row, atomic, one, scoped, sql, uuid7
 from server.errors import Conflict, Forbidden, Invalid, NotFound
+from server.forms import calm
 from server.i18n import LANGUAGES, Lazy, lazy, zone
 from server.look import Look
 
@@ -38,6 +39,7 @@ ORGANISERS = frozenset({Role.OWNER, Role.MANAGER})
 TEAM = frozenset({Role.OWNER, Role.MANAGER, Role.MODERATOR})
 DOOR_STAFF = frozenset({Role.OWNER, Role.MANAGER, Role.MODERATOR, Role.DOOR})
 STRONGEST = tuple(Role)
+LONGEST_NAME = 200
 ROLE_NAMES = {
     Role.OWNER: lazy("owner"),
     Role.MANAGER: lazy("organiser"),
@@ -114,7 +116,8 @@ class TeamMember(msgspec.Struct):
 
 def slug_of(name: str) -> str:
     """The name as part of an address: lower-case ASCII, hyphens, at most 60."""
-    plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
+    letters = unicodedata.normalize("NFKD", calm(name, LONGEST_NAME).lower())
+    plain = letters.encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
 
 

@@ -66,6 +66,7 @@ PUBLIC = {
     "POST /api/v1/devices/pair",
     "POST /m/{workspace}/{meetup}",
     "POST /r/{capability}/release",
+    "POST /r/{capability}/unlink",
     "POST /sign-in",
     "POST /sign-in/password",
     "POST /sign-in/{token}",

@@ -1,5 +1,6 @@
 """Forms: whatever is typed becomes a value or a sentence, never a crash."""
 
+import time
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -217,3 +218,17 @@ async def test_no_body_breaks_a_page(app, cast, kind, body):
         answer = await ana.post("/account", content=body, headers=headers)
         assert answer.status_code in {303, 400, 413, 415, 422}, answer.text[-500:]
         assert (await ana.get("/account")).status_code == 200
+
+
+def test_a_long_run_of_marks_costs_no_more_than_a_text():
+    marks = "a" + "\u0345\u0316" * 1_000_000
+    started = time.process_time()
+    assert len(clean(marks)) <= 2 + 30
+    with pytest.raises(Invalid):
+        read(Everything, {"line": marks, "prose": marks, "email": marks, "whole": marks})
+    assert time.process_time() - started < 2
+
+
+def test_thirty_marks_on_a_letter_are_kept():
+    assert len(clean("z" + "\u0316" * 30)) == 31
+    assert len(clean("z" + "\u0316" * 31)) == 31

@@ -74,7 +74,7 @@ async def test_a_failure_of_ours_is_a_calm_page_with_its_headers(app, browser, m
         ("localhost", False),
         ("", False),
         ("[", False),
-        ("meet.example:evil", True),
+        ("meet.example:evil", False),
     ],
 )
 def test_in_production_only_our_own_host_is_ours(settings, host, is_ours):
@@ -313,3 +313,24 @@ def test_a_refusal_names_itself_for_machines():
         message = "full"
 
     assert MeetupFull().code == "meetup_full"
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/password"])
+async def test_a_part_in_no_known_charset_is_refused_in_words(browser, path):
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="email"\r\n'
+        b"Content-Type: text/plain; charset=nope\r\n\r\nq\r\n--x--\r\n"
+    )
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = await browser.post(path, content=body, headers=headers)
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:8400, evil", "127.0.0.1:8400/x", "127.0.0.1:abc", "evil@127.0.0.1", ""],
+)
+async def test_a_host_that_is_not_one_is_refused(browser, host):
+    answer = await browser.get("/sign-in", headers={"host": host})
+    assert answer.status_code == 400
+    assert (await browser.get("/healthz", headers={"host": host})).status_code < 500

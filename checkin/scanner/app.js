@@ -19,7 +19,7 @@ const ROSTER_EVERY = 60_000;
 const { word } = screens;
 const $ = (id) => document.getElementById(id);
 let rosterAt = 0;
-let counted = null;
+let isClosed = false;
 
 async function start() {
   navigator.serviceWorker?.register("/door/sw.js", { scope: "/door" }).catch(() => {});
@@ -65,26 +65,46 @@ function unpaired() {
   screens.scan();
   $("content").hidden = true;
   $("tools").hidden = true;
-  $("mode").hidden = true;
   $("unpaired").hidden = false;
 }
 
 async function look() {
   try {
     await camera.start($("video"), document.body.dataset.wasm, (text) => {
-      if (!document.querySelector("dialog[open]")) door.scanned(text).then(paint);
+      if (isClosed || document.querySelector("dialog[open]")) return;
+      if (door.isAnswered(text)) return;
+      door.scanned(text).then(paint);
     });
     $("torch").hidden = !camera.hasTorch();
   } catch {
-    $("hint").textContent = word("no-camera");
+    withoutCamera();
   }
+}
+
+/** The code is typed instead, from the same place on the screen. */
+function withoutCamera() {
+  $("hint").textContent = word("no-camera");
+  $("frame").toggleAttribute("hidden", true);
+  $("turn").hidden = true;
+  $("type-code").hidden = false;
+}
+
+/** The organiser closed the meetup: nobody comes in any more, what waits still leaves. */
+function closed(isNow) {
+  if (isNow === isClosed) return;
+  isClosed = isNow;
+  screens.scan();
+  $("content").hidden = isClosed;
+  $("tools").hidden = isClosed;
+  $("closed").hidden = !isClosed;
 }
 
 /** Every few seconds: send what waits, ask how many are inside, keep the list fresh. */
 async function beat() {
   try {
     await line.flush();
-    counted = await line.call("/api/v1/door/status", { patience: 3000 });
+    const status = await line.call("/api/v1/door/status", { patience: 3000 });
+    closed(status.is_closed === true);
     if (Date.now() - rosterAt > ROSTER_EVERY) {
       await line.refresh();
       rosterAt = Date.now();
@@ -100,6 +120,7 @@ async function beat() {
 async function withdrawn() {
   await store.forget();
   line.use(null);
+  closed(false);
   unpaired();
 }
 
@@ -111,8 +132,8 @@ async function paint() {
   $("gate-name").hidden = away;
   $("waiting").hidden = waits === 0;
   $("waiting-number").textContent = waits;
-  if (counted) {
-    const from = counted.inside;
+  const from = line.state.inside;
+  if (from !== null) {
     const range = waits > 0 ? `${from} ${word("to")} ${from + waits}` : `${from}`;
     $("count").textContent = `${range} ${word("inside")}`;
   }
@@ -121,6 +142,7 @@ async function paint() {
 
 function wire() {
   panels.wire();
+  door.afterwards(paint);
   addEventListener("pointerdown", sound.wake, { once: true });
   addEventListener("online", beat);
   addEventListener("offline", paint);

@@ -10,14 +10,25 @@ import * as roster from "./roster.js";
 import * as screens from "./screens.js";
 import * as store from "./store.js";
 
+const LONGER = 8000;
 const BOOT = crypto.randomUUID();
 let seq = 0;
 let undecided = null;
 let last = null;
 let busy = false;
+let answeredFor = null;
+let counted = () => {};
 
 export const mode = { kind: "entry" };
 export const canUndo = () => last !== null;
+
+/** Is the answer to this very code on the screen? Held before the camera, it is no news. */
+export const isAnswered = (text) => text === answeredFor && screens.isAnswering();
+
+/** What runs once an answer is on the screen: the head of the page follows it. */
+export function afterwards(run) {
+  counted = run;
+}
 
 /** A key that sorts by the moment it was made (RFC 9562, section 5.7). */
 export function uuid7() {
@@ -46,6 +57,7 @@ const fact = (kind, known) => ({
 export async function scanned(ticket, known = {}) {
   if (busy) return;
   busy = true;
+  answeredFor = null;
   try {
     await settleUndecided(ticket);
     const asked = undecided ?? fact(mode.kind, { ticket, ...known });
@@ -98,7 +110,8 @@ async function alone(asked) {
   const said = await roster.answer(asked.ticket, asked.kind, line.now());
   if (!said && !asked.override_reason) {
     undecided = asked;
-    screens.show({ verdict: "no_answer", tone: "wait" }, { acts: openActs(asked) });
+    const open = { acts: openActs(asked), lasts: screens.STAYS };
+    screens.show({ verdict: "no_answer", tone: "wait" }, open);
     return;
   }
   const { key, presence, ...answer } = overruled(asked, said);
@@ -117,8 +130,17 @@ function overruled(asked, said) {
 function shown(asked, answer) {
   const moved = answer.verdict === "enter" || answer.verdict === "exited";
   if (moved) last = asked;
+  answeredFor = asked.ticket ?? null;
   const zone = roster.meetup()?.time_zone;
-  screens.show(answer, { zone, acts: moved ? undoActs() : letInActs(asked, answer) });
+  const acts = moved ? undoActs() : letInActs(asked, answer);
+  screens.show(answer, { zone, acts, lasts: lasting(answer, acts) });
+  counted();
+}
+
+/** What somebody has to choose stays; a ticket that is inside is seldom worth the wait. */
+function lasting({ verdict, tone }, acts) {
+  if (verdict === "already_in") return LONGER;
+  return tone === "wait" && acts.length > 0 ? screens.STAYS : screens.LINGER;
 }
 
 const undoActs = () => [{ icon: "undo", label: screens.word("undo"), run: undo }];
@@ -153,6 +175,7 @@ export async function undo() {
   const before = key && (await store.seen(key));
   const presence = before && { ...before, is_inside: last.kind === "exit" };
   last = null;
+  answeredFor = null;
   await store.decided(taken, key, presence ?? undefined);
   await line.flush().catch(() => false);
   screens.show({ verdict: "undone", tone: "wait" });
@@ -161,18 +184,23 @@ export async function undo() {
 /** Somebody without a ticket: her place is asked for now, or kept until it can be. */
 export async function walkIn(name, override_reason = "") {
   const made = { id: uuid7(), name, at: new Date().toISOString() };
+  answeredFor = null;
   await store.keep({ ...made, is_asking: true });
   try {
     const body = { ...made, override_reason };
     const result = await line.call("/api/v1/door/walk-ins", { body, patience: 3000 });
     await store.acknowledged([made.id]);
+    if (line.state.inside !== null) line.state.inside += 1;
     shown({ ...made, kind: "entry" }, result);
   } catch (error) {
     if (error instanceof line.Refused) {
       await store.acknowledged([made.id]);
       const isFull = error.status === 409;
       const acts = isFull && !override_reason ? oneMoreActs(name) : [];
-      screens.show({ verdict: isFull ? "capacity" : "no_answer", note: error.message }, { acts });
+      const note = isFull ? `${error.message} ${screens.word("more-places")}` : error.message;
+      const verdict = isFull ? "capacity" : "no_answer";
+      const lasts = isFull ? screens.STAYS : screens.LINGER;
+      screens.show({ verdict, note }, { acts, lasts });
       return;
     }
     line.state.isAway = true;

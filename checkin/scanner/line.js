@@ -15,7 +15,7 @@ let pairing = null;
 let offset = 0;
 let sending = null;
 
-export const state = { isAway: false };
+export const state = { isAway: false, inside: null };
 
 export function use(paired) {
   pairing = paired;
@@ -45,6 +45,7 @@ export async function call(path, { body, patience = UNHURRIED, headers = {} } = 
   if (!answer.ok) throw await refused(answer);
   const found = await answer.json();
   if (found.now) offset = Date.parse(found.now) - (sent + Date.now()) / 2;
+  if (Number.isInteger(found.inside)) state.inside = found.inside;
   state.isAway = false;
   return found;
 }

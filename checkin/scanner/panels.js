@@ -36,6 +36,7 @@ async function find(event) {
   try {
     const query = encodeURIComponent(text);
     const found = await line.call(`/api/v1/door/search?q=${query}`, { patience: 4000 });
+    if (found.items.length === 0 && CODE.test(text)) return use(text);
     list(found.items);
   } catch {
     say(word("search-offline"));
@@ -58,14 +59,15 @@ function list(items) {
   $("found").replaceChildren(...items.map((item) => choice(item)));
 }
 
-/** A name first, a yes second: nobody is let in by a slip of the finger. */
+/** A name first, a yes second: the door answers about nobody by a slip of the finger. */
 function choice(item) {
   const state = item.is_inside ? word("inside-already") : word(`status-${item.status}`);
   return button(`${item.label} · ${state}`, () => {
-    const yes = button(`${word("let-in")} ${item.label}`, () => use(item.handle));
+    say(`${item.label} · ${state}`);
+    const yes = button(word("that-is-her"), () => use(item.handle));
     yes.classList.add("first");
     const back = button(word("back"), () => $("found").replaceChildren());
-    $("found").replaceChildren(yes, back);
+    $("found").append(yes, back);
     yes.focus();
   });
 }

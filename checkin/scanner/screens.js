@@ -1,13 +1,14 @@
 /**
  * Screens: one answer at a time, with words that the page holds in its language.
  *
- * Whatever is shown goes back to scanning within two seconds by itself; a finger on the
- * answer holds it.
+ * An answer goes back to scanning within two seconds by itself, and one that leaves
+ * something to choose stays until somebody chose; a finger on the answer holds it.
  */
 
 import * as sound from "./sound.js";
 
-const LINGER = 2000;
+export const LINGER = 2000;
+export const STAYS = Infinity;
 const $ = (id) => document.getElementById(id);
 const view = $("content");
 const screen = $("answer");
@@ -24,32 +25,42 @@ export function hour(moment, zone) {
   return language === "fr" ? text.replace(":", "\u00a0h\u00a0") : text;
 }
 
-/** Show an answer; `acts` are the buttons of this one: {icon, label, run}. */
-export function show(said, { zone, acts = [] } = {}) {
+/** Show an answer for `lasts` ms; `acts` are the buttons of this one: {icon, label, run}. */
+export function show(said, { zone, acts = [], lasts = LINGER } = {}) {
   const found = $(`say-${said.sentence}`) ?? $(`say-${said.verdict}`) ?? $("say-no_answer");
   screen.replaceChildren(found.content.cloneNode(true));
-  const who = screen.querySelector(".who");
-  if (said.first_at) {
-    const gate = said.first_gate ? `, ${said.first_gate}` : "";
-    who.textContent = `${word("since")} ${hour(said.first_at, zone)}${gate}`;
-  } else if (said.label) {
-    who.textContent = said.label;
-  }
+  if (said.label) screen.querySelector(".who").textContent = said.label;
+  if (said.first_at) since(said, zone);
   if (said.note) screen.querySelector(".what").textContent = said.note;
   document.body.dataset.verdict = said.tone ?? found.dataset.tone;
-  buttons(acts);
+  buttons(acts, lasts);
   view.hidden = true;
   screen.hidden = false;
   headButtons(true);
   $("said").textContent = `${screen.innerText.replace(/\s+/g, " ")}`;
   sound.play(document.body.dataset.verdict);
-  linger();
+  linger(lasts);
 }
 
-function linger() {
+/** Is an answer on the screen? */
+export const isAnswering = () => !screen.hidden;
+
+/** When and where the ticket came in first, under the name. */
+function since({ first_at, first_gate }, zone) {
+  const gate = first_gate ? `, ${first_gate}` : "";
+  const who = screen.querySelector(".who");
+  const told = document.createElement("span");
+  told.className = "since";
+  told.textContent = `${word("since")} ${hour(first_at, zone)}${gate}`;
+  if (who.textContent) who.append(document.createElement("br"));
+  who.append(told);
+}
+
+function linger(lasts) {
   clearTimeout(timer);
+  if (lasts === STAYS) return;
   document.body.style.setProperty("--hold", "running");
-  timer = setTimeout(scan, LINGER);
+  timer = setTimeout(scan, lasts);
 }
 
 /** Keep the answer until somebody goes on. */
@@ -77,7 +88,7 @@ function headButtons(areHidden) {
   }
 }
 
-function buttons(acts) {
+function buttons(acts, lasts) {
   const find = { icon: "search", label: word("find"), opens: "find" };
   const next = { icon: "qr", label: word("next"), run: scan };
   const most = acts.length > 1 ? [...acts, next] : [...acts, find, next];
@@ -87,7 +98,8 @@ function buttons(acts) {
   // a fresh bar begins to drain again
   const bar = $("next");
   const again = bar.cloneNode();
-  again.hidden = false;
+  again.hidden = lasts === STAYS;
+  again.style.animationDuration = `${lasts === STAYS ? 0 : lasts}ms`;
   bar.replaceWith(again);
 }
 

@@ -32,6 +32,7 @@ class Pass(msgspec.Struct, frozen=True):
     id: UUID
     workspace_id: UUID
     meetup_id: UUID
+    member_id: UUID
     status: Status
     rank: int | None
     rotation: int
@@ -41,6 +42,7 @@ class Pass(msgspec.Struct, frozen=True):
     attended_at: datetime | None
     name: str
     email: str | None
+    is_linked: bool
     slug: str
     title: str
     description: str
@@ -61,6 +63,11 @@ class Pass(msgspec.Struct, frozen=True):
     access: str
 
     @property
+    def first_name(self) -> str:
+        """How a letter greets her: the first word of her name."""
+        return next(iter(self.name.split()), "")
+
+    @property
     def place(self) -> str:
         """Where it is, on one line."""
         return ", ".join(part for part in (self.venue, self.address) if part)
@@ -77,6 +84,7 @@ class Day(msgspec.Struct, frozen=True):
     figure: str
     first: str
     second: str
+    hours: str
 
 
 # Rules
@@ -84,15 +92,18 @@ class Day(msgspec.Struct, frozen=True):
 
 def day_of(starts_at: datetime, ends_at: datetime, time_zone: str) -> Day:
     """When a meetup is, for the band of a letter or the head of a page."""
-    local = starts_at.astimezone(zone(time_zone))
+    date = starts_at.astimezone(zone(time_zone)).date()
+    hours = _(
+        "%(starts)s to %(ends)s",
+        starts=hour(starts_at, time_zone),
+        ends=hour(ends_at, time_zone),
+    )
+    month = format_date(date, "LLLL y", locale=language.get())
     return Day(
-        figure=str(local.day),
-        first=format_date(local.date(), "EEEE, LLLL y", locale=language.get()),
-        second=_(
-            "%(starts)s to %(ends)s",
-            starts=hour(starts_at, time_zone),
-            ends=hour(ends_at, time_zone),
-        ),
+        figure=str(date.day),
+        first=format_date(date, "EEEE", locale=language.get()),
+        second=f"{month}, {hours}",
+        hours=hours,
     )
 
 
@@ -169,11 +180,12 @@ async def pdf_of(
 async def passes(ids: list[UUID]) -> list[Pass]:
     """These registrations with all that a ticket says, in order of arrival."""
     return await sql(
-        "SELECT r.id, r.workspace_id, r.meetup_id, r.status, r.rotation,"
+        "SELECT r.id, r.workspace_id, r.meetup_id, r.member_id, r.status, r.rotation,"
         " CASE WHEN r.wait_no IS NOT NULL THEN (SELECT count(*) FROM registration w"
         " WHERE w.workspace_id = r.workspace_id AND w.meetup_id = r.meetup_id"
         " AND w.wait_no <= r.wait_no) END AS rank,"
-        " r.language, r.source, r.registered_at, r.attended_at, b.name, b.email, m.slug,"
+        " r.language, r.source, r.registered_at, r.attended_at, b.name, b.email,"
+        " b.linking_agreed_at IS NOT NULL AS is_linked, m.slug,"
         " m.title, m.description, m.number, m.key_id, m.starts_at, m.ends_at, m.time_zone,"
         " m.admission, m.representative, m.sequence, m.updated_at, m.cancelled_at,"
         " m.cancelled_reason, m.closed_at, coalesce(v.name, '') AS venue,"

@@ -40,6 +40,7 @@ SIGNED_TEXT = re.compile(r"[A-Z2-7]{128}")  # 16 bytes of body and 64 of signatu
 TYPED_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{8}")
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?/?", re.IGNORECASE | re.ASCII)
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O or U
+LONGEST_TYPED = 64  # dashes, spaces and doubts included
 LOOK_ALIKES = str.maketrans("OILU", "011V")
 LONGEST_SCAN = 2048
 QUIET_ZONE = 4  # modules, ISO/IEC 18004
@@ -141,7 +142,7 @@ def read(text: str) -> Scanned | None:
 
 def tidy(typed: str) -> str | None:
     """The eight characters a person meant, whatever the case, dashes and look-alikes."""
-    folded = unicodedata.normalize("NFKC", typed).upper()
+    folded = unicodedata.normalize("NFKC", typed[:LONGEST_TYPED]).upper()
     kept = (c for c in folded if not c.isspace() and unicodedata.category(c) != "Pd")
     code = "".join(kept).translate(LOOK_ALIKES)
     return code if TYPED_TEXT.fullmatch(code) else None

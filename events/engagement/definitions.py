@@ -103,6 +103,6 @@ WHYS: Mapping[str, Lazy] = {
     "nobody_linked": lazy("nobody who came is linked to an online account"),
     "not_before": lazy("not before %(on)s"),
     "no_activity": lazy("online activity was not imported up to %(on)s"),
-    "too_few": lazy("too few people to show"),
+    "too_few": lazy("too few people"),
     "one_meetup": lazy("it takes two meetups"),
 }

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from events.engagement.effects import Finding, Lift
 from events.engagement.lift import Reading
 from events.engagement.metrics import Attendance
-from events.engagement.reports import Arrival, MeetupReport, Step
+from events.engagement.reports import BIN, Arrival, MeetupReport, Step
 from events.engagement.sentences import signed
 from server import charts
 from server.charts import Chart, Palette, Words
@@ -19,7 +19,7 @@ PAD = 0.15
 STEPS: dict[str, Lazy] = {
     "asked": lazy("Asked for a place"),
     "registered": lazy("Registered"),
-    "came_registered": lazy("Came"),
+    "came_registered": lazy("Came, of the registered"),
     "active_after": lazy("Active online afterwards"),
 }
 
@@ -28,24 +28,27 @@ def arrivals(report: MeetupReport, palette: Palette) -> Chart | None:
     """How the room filled, ten minutes after ten minutes."""
     if len(report.arrivals) < 2:  # noqa: PLR2004 - one moment is no curve
         return None
-    first = report.arrivals[0].at
-    midnight = first.replace(hour=0, minute=0)
+    first, last = report.arrivals[0].at, report.arrivals[-1].at
+    # The axis is an hour at least: the time to spare stands before, not in the future.
+    start = min(first - BIN, last - timedelta(hours=1))
+    midnight = start.replace(hour=0, minute=0)
 
     def clock(minute: float) -> str:
         return hour(midnight + timedelta(minutes=minute), report.about.time_zone)
 
-    points = [charts.Point(_minute(first, midnight), 0)]
+    empty = sorted({start, first - BIN})
+    points = [charts.Point(_minute(at, midnight), 0) for at in empty]
     points += [
-        charts.Point(_minute(one.at, midnight) + 10, one.so_far) for one in report.arrivals
+        charts.Point(_minute(one.at, midnight), one.so_far) for one in report.arrivals
     ]
     words = Words(
         title=_("Arrivals"),
         description=_(
-            "%(people)s people had come by %(at)s.",
+            "%(people)s people had come around %(at)s.",
             people=number(report.arrivals[-1].so_far),
             at=clock(points[-1].at),
         ),
-        columns=(_("Until"), _("Came so far")),
+        columns=(_("Around"), _("Came so far")),
         number=number,
         label=clock,
     )
@@ -57,13 +60,11 @@ def _minute(at: datetime, midnight: datetime) -> float:
 
 
 def half_there(report: MeetupReport) -> datetime | None:
-    """By when half of those who came were there, if arrivals were seen."""
+    """Around when half of those who came were there, if arrivals were seen."""
     seen: Sequence[Arrival] = report.arrivals
     if not seen:
         return None
-    return next(
-        one.at + timedelta(minutes=10) for one in seen if 2 * one.so_far >= seen[-1].so_far
-    )
+    return next(one.at for one in seen if 2 * one.so_far >= seen[-1].so_far)
 
 
 def funnel(steps: Sequence[Step], palette: Palette) -> Chart:

@@ -72,6 +72,8 @@ def written(figure: Figure) -> str:
 
 def note(figure: Figure) -> str:
     """Where the figure comes from, or why there is none."""
+    if figure.why == "too_few":
+        return _("not shown: too few people")
     if figure.state is State.MISSING:
         why = str(WHYS[figure.why])
         on = short_date(figure.on) if figure.on else ""

@@ -20,7 +20,7 @@ from events.admission.registrations import Linking, Source
 from events.people import channels
 from events.planning import meetups, venues
 from events.planning.meetups import Line as MeetupLine
-from events.planning.meetups import Meetup, Stage
+from events.planning.meetups import Meetup, Room, Stage
 from events.planning.series import Series
 from events.planning.venues import Place
 from server import limits, workspaces
@@ -192,6 +192,7 @@ async def register(
     by = asking.anyone(look.id)
     async with scoped(by):
         found = await meetups.published(meetup)
+        way = _way(found, await meetups.room(found.id))
         where = await channels.places_online(found.community_id) if form.linking else []
     if not form.website:
         try:
@@ -214,12 +215,20 @@ async def register(
             return await _meetup_page(
                 asking, look, meetup, now, (409, {"": str(no)}, answers)
             )
+    return _noted(asking, look, found, email=form.email, way=way)
+
+
+def _noted(
+    asking: Asking, look: Look, meetup: Meetup, *, email: str, way: str
+) -> Response[Any]:
+    """The same words to everybody who asks while the meetup stands as it does."""
     return page(
         asking,
         "public/registered.html",
-        meetup=found,
-        day=day_of(found.starts_at, found.ends_at, found.time_zone),
-        email=form.email,
+        meetup=meetup,
+        day=day_of(meetup.starts_at, meetup.ends_at, meetup.time_zone),
+        email=email,
+        way=way,
         **in_workspace_frame(asking, look),
     )
 
@@ -261,8 +270,7 @@ async def _meetup_page(
         hours=hours_of(found),
         stage=stage.value,
         is_open=stage in {Stage.PUBLISHED, Stage.RUNNING},
-        is_full=room.left <= 0 or room.waiting > 0,
-        is_lottery=found.admission == meetups.Admission.LOTTERY,
+        way=_way(found, room),
         page_href=f"{asking.settings.origin}/m/{look.slug}/{found.slug}",
         google=calendars.google_link(entry),
         outlook=calendars.outlook_link(entry),
@@ -271,6 +279,13 @@ async def _meetup_page(
         answers=answers,
         **in_workspace_frame(asking, look),
     )
+
+
+def _way(meetup: Meetup, room: Room) -> str:
+    """How one comes in, as the page says it to everybody: a draw, a line or a place."""
+    if meetup.admission == meetups.Admission.LOTTERY:
+        return "lottery"
+    return "line" if room.left <= 0 or room.waiting > 0 else "place"
 
 
 async def _series(meetup: Meetup) -> Series | None:

@@ -135,7 +135,7 @@ async def listing_file(
 async def _lines(by: Actor, meetup: Meetup, shown: Shown | None) -> AsyncIterator[bytes]:
     """The file in pieces, however long it is; the mark at its head is for spreadsheets."""
     head = [
-        _("First name"),
+        _("Name"),
         _("E-mail address"),
         _("Status"),
         _("Registered on"),

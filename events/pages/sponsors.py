@@ -13,9 +13,9 @@ from events.engagement import editions
 from events.planning import meetups, sponsors
 from server import workspaces
 from server.audit import Actor
-from server.database import scoped
+from server.database import find, scoped
 from server.errors import Conflict, Invalid, NotFound
-from server.forms import Email, Form, Line, read
+from server.forms import Email, Form, Line, Tick, read
 from server.i18n import gettext as _
 from server.web import Asking, away, page, typed
 from server.workspaces import ORGANISERS, Seat
@@ -32,6 +32,7 @@ class ContactForm(Form, kw_only=True):
 
 class SponsoringForm(Form, kw_only=True):
     sponsor: UUID
+    sure: Tick = Tick(0)
 
 
 # Reading
@@ -202,7 +203,10 @@ async def sponsor_meetup(
     seat: NamedDependency[Seat],
     meetup_slug: FromPath[str],
 ) -> Response[Any]:
-    """A sponsor who comes after the meetup is closed is told what the others were."""
+    """A sponsor who comes after the meetup is closed is told what the others were.
+
+    That letter cannot be called back: it is asked once more, with its readers by name.
+    """
     path = f"/w/{seat.slug}/meetups/{meetup_slug}"
     look = await workspaces.look(seat.slug)
     answers = await typed(request)
@@ -211,14 +215,36 @@ async def sponsor_meetup(
     except Invalid:
         said = _("Choose a sponsor first.")
         return away(asking, path, said=said, tone="bad")
-    async with scoped(by):
+    async with scoped(by, readonly=True):
         meetup = await meetups.meetup_by_slug(meetup_slug)
+    if meetup.closed_at is not None and not form.sure:
+        return await _late(asking, by, seat, meetup, form.sponsor)
+    async with scoped(by):
         await sponsors.sponsor_meetup(form.sponsor, meetup, by=by, now=now)
         if meetup.closed_at is not None:
             await editions.freeze(
                 meetup, workspace=look, origin=asking.settings.origin, by=by, now=now
             )
     return away(asking, path, said=_("The sponsor is on this meetup."))
+
+
+async def _late(
+    asking: Asking, by: Actor, seat: Seat, meetup: meetups.Meetup, sponsor_id: UUID
+) -> Response[Any]:
+    """Who would read the frozen report, before it leaves."""
+    look = await workspaces.look(seat.slug)
+    async with scoped(by, readonly=True):
+        sponsor = await find(sponsors.Sponsor, sponsor_id)
+        readers = await sponsors.contacts(sponsor_id)
+    return page(
+        asking,
+        "organize/sponsor_late.html",
+        workspace=look,
+        meetup=meetup,
+        base=f"/w/{look.slug}/meetups/{meetup.slug}",
+        sponsor=sponsor,
+        readers=[one.email for one in readers],
+    )
 
 
 @post("/meetups/{meetup_slug:str}/sponsors/{sponsor_id:uuid}/end", status_code=303)

@@ -1,7 +1,8 @@
 """Ticket pages: what the holder of a code or of a personal link sees and may do.
 
 The printed code shows the ticket and nothing else, because many eyes and cameras meet it.
-The personal link of the letters also releases the place. Neither address is ever sent on.
+The personal link of the letters also releases the place, and takes back the consent to
+linking as easily as it was given. Neither address is ever sent on.
 """
 
 from datetime import datetime
@@ -15,15 +16,18 @@ from litestar.params import FromPath
 from events.admission import calendars, registrations, tickets
 from events.admission.passes import Pass, code_of, day_of, entry_of, pass_of, pdf_of
 from events.admission.registrations import CodeReplaced, Registration, Status
+from events.people import consents
+from events.people.consents import Purpose
 from server import workspaces
 from server.database import scoped
 from server.errors import Conflict
 from server.i18n import gettext as _
-from server.i18n import ngettext
+from server.i18n import lazy, ngettext
 from server.look import Look
 from server.rendering import content_disposition
 from server.web import Asking, away, in_workspace_frame, page
 
+UNLINK_TEXT = lazy("No longer link my presence")
 PRIVATE = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow"}
 
 
@@ -38,10 +42,17 @@ class State(msgspec.Struct, frozen=True):
 # Rules
 
 
-def state_of(held: Pass) -> State:
+def is_over(held: Pass, now: datetime) -> bool:
+    """Is the meetup closed by its team, or past its end?"""
+    return held.closed_at is not None or now >= held.ends_at
+
+
+def state_of(held: Pass, now: datetime) -> State:
     """How her registration stands, and why."""
     if held.cancelled_at is not None:
         return State("no", _("The meetup is cancelled"), held.cancelled_reason)
+    if is_over(held, now):
+        return State("no", _("This meetup is over"))
     if held.status is Status.CANCELLED:
         return State("no", _("Place released"), _("The page of the meetup takes you back."))
     if held.status is Status.LOST_DRAW:
@@ -50,6 +61,11 @@ def state_of(held: Pass) -> State:
         )
     if held.status is Status.CONFIRMED:
         return State("yes", _("Place confirmed"))
+    return _waiting(held)
+
+
+def _waiting(held: Pass) -> State:
+    """What one who has no place yet waits for."""
     if held.admission == "lottery":
         return State("wait", _("Waiting for the draw"), _("A letter tells you the result."))
     rank = held.rank or 1
@@ -149,6 +165,33 @@ async def release(
     return _private(away(asking, f"/r/{capability}", said=said))
 
 
+@post("/r/{capability:str}/unlink", status_code=303)
+async def unlink(
+    asking: NamedDependency[Asking],
+    now: NamedDependency[datetime],
+    capability: FromPath[str],
+) -> Response[Any]:
+    """Her yes to linking, taken back at once; asking twice says no once (GDPR, 7(3))."""
+    held, look = await _read(asking, await registrations.by_capability(capability))
+    by = asking.anyone(look.id)
+    if held.is_linked:
+        async with scoped(by):
+            await consents.withdraw(
+                held.member_id,
+                Purpose.LINKING,
+                text=str(UNLINK_TEXT),
+                language=asking.lang,
+                via="page",
+                by=by,
+                now=now,
+            )
+    said = _(
+        "Your presence is no longer linked. To link it again, tick the box the next time"
+        " you register."
+    )
+    return _private(away(asking, f"/r/{capability}", said=said))
+
+
 async def _ask(asking: Asking, capability: str, refusal: str = "") -> Response[Any]:
     held, look = await _read(asking, await registrations.by_capability(capability))
     if held.status is Status.CANCELLED:
@@ -180,16 +223,18 @@ async def _shown(
     settings = asking.settings
     code = code_of(held, tickets.keys_of(settings))
     entry = entry_of(held, look, origin=settings.origin, mail_from=settings.mail_from)
+    over = is_over(held, asking.now)
     may_release = (
         is_own and held.status is not Status.CANCELLED and held.attended_at is None
-    ) and (held.cancelled_at is None and asking.now < held.ends_at)
+    ) and (held.cancelled_at is None and not over)
     answer = page(
         asking,
         "public/ticket.html",
         held=held,
-        state=state_of(held),
+        state=state_of(held, asking.now),
+        has_code=held.has_ticket and not over,
         day=day_of(held.starts_at, held.ends_at, held.time_zone),
-        typed=code.typed.replace("-", " "),
+        typed=code.typed,
         square=tickets.qr_svg(
             code.url(settings.origin), title=_("Your code, to show at the entrance")
         ),
@@ -198,6 +243,8 @@ async def _shown(
         calendar_href=f"{href}/calendar.ics" if is_own else None,
         pdf_href=f"{href}/ticket.pdf",
         release_href=f"{href}/release" if may_release else None,
+        unlink_href=f"{href}/unlink" if is_own and held.is_linked else None,
+        unlink_text=str(UNLINK_TEXT),
         **in_workspace_frame(asking, look),
     )
     return _private(answer)
@@ -230,4 +277,4 @@ def _private(answer: Response[Any]) -> Response[Any]:
     return answer
 
 
-ROUTES = [ticket, ticket_file, place, place_file, calendar, ask_release, release]
+ROUTES = [ticket, ticket_file, place, place_file, calendar, ask_release, release, unlink]

@@ -16,6 +16,12 @@ class Room(msgspec.Struct, frozen=True):
     capacity: int
     taken: int
     waiting: int
+    walk_ins: int = 0
+
+    @property
+    def registered(self) -> int:
+        """Places taken beforehand: whoever came without a ticket has one too."""
+        return self.taken - self.walk_ins
 
     @property
     def left(self) -> int:
@@ -63,7 +69,9 @@ async def room(meetup_id: UUID) -> Room:
     found = await one(
         "SELECT s.capacity, s.taken, (SELECT count(*) FROM registration r"
         " WHERE r.workspace_id = s.workspace_id AND r.meetup_id = s.id"
-        " AND r.status = 'waitlisted') AS waiting FROM seating s"
+        " AND r.status = 'waitlisted') AS waiting, (SELECT count(*) FROM registration r"
+        " WHERE r.workspace_id = s.workspace_id AND r.meetup_id = s.id"
+        " AND r.status = 'confirmed' AND r.source = 'walk_in') AS walk_ins FROM seating s"
         " WHERE s.workspace_id = ANY (apero_scope()) AND s.id = $1",
         meetup_id,
         into=Room,

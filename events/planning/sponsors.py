@@ -3,6 +3,7 @@
 A contact signs in by magic link and sees her own sponsor's page, nothing else.
 """
 
+import re
 from datetime import datetime
 from uuid import UUID
 
@@ -86,7 +87,21 @@ class ReportIsFrozen(Conflict):
     message = lazy("The meetup is closed: its sponsors keep their report.")
 
 
+# A name with a dot, a port and a path perhaps; a letter after the colon is no port.
+_SITE = re.compile(r"[\w-]+(\.[\w-]+)+(:\d{1,5})?([/?#]\S*)?")
 _KNOWN = "SELECT id FROM sponsor WHERE workspace_id = $1 AND id = $2"
+
+
+# Rules
+
+
+def site(typed: str) -> str:
+    """The address of a site as it is kept: nobody has to type how it begins."""
+    if not typed or typed.startswith(("https://", "http://")):
+        return typed
+    if not _SITE.fullmatch(typed):
+        raise Invalid(website=lazy("This is not the address of a site."))
+    return f"https://{typed}"
 
 
 # Commands
@@ -101,8 +116,7 @@ async def make_sponsor(
     if not slug:
         raise Invalid(name=lazy("The name needs at least one letter or figure."))
     slug = f"{slug}-1" if slug in TAKEN_WORDS else slug
-    if website and not website.startswith(("https://", "http://")):
-        raise Invalid(website=lazy("The address of a site starts with https://."))
+    website = site(website)
     row = await one(
         "INSERT INTO sponsor (id, workspace_id, slug, name, website, created_at)"
         " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, slug) DO NOTHING"

@@ -11,6 +11,8 @@ import zxingcpp
 from PIL import Image
 
 from events.admission import letters, registrations, tickets
+from events.people import channels
+from events.people.channels import ChannelKind
 from events.planning.meetups import Admission, Plan
 from server.database import scoped
 from server.mail import Postman
@@ -89,6 +91,32 @@ async def test_letters_speak_the_readers_language(sent, cast, keys):
         text = parts_of(french)[kind].get_content()
         assert "Bonjour Chloe," in text
         assert "votre place est confirmée" in text
+
+
+async def test_letters_greet_by_the_first_word_and_say_why_they_come(sent, cast, keys):
+    meetup = await a_meetup(cast, keys, 1)
+    async with scoped(cast.as_ana):
+        forum = await channels.make_channel(
+            meetup.community_id, "Forum", ChannelKind.FORUM, by=cast.as_ana, now=cast.now
+        )
+    linking = registrations.Linking("zoe", forum.id, "Relier ma venue")
+    name = "Zoé Lefèvre"
+    made = await registers(
+        cast, meetup, keys, "zoe@example.org", name=name, language="fr", linking=linking
+    )
+    await registers(cast, meetup, keys, "theo@example.org", language="fr")
+    await world.do_jobs()
+    said = {message["To"]: parts_of(message) for message in sent}
+    link = f"/r/{tickets.capability(keys, meetup.id, made.id, 0)}"
+    for kind in ("text/plain", "text/html"):
+        hers = said["zoe@example.org"][kind].get_content()
+        assert "Bonjour Zoé," in hers
+        assert "vous avez réservé" in hers
+        assert link in hers.partition("accepté de relier votre venue")[2]
+        his = said["theo@example.org"][kind].get_content()
+        assert "vous avez demandé une place" in his
+        assert "réservé" not in his
+        assert "relier" not in his
 
 
 async def test_the_line_and_the_draw_say_how_one_waits(sent, cast, keys):

@@ -56,7 +56,8 @@ async def test_the_page_of_a_meetup_reads_like_a_menu(browser, cast, keys):
     await a_meetup(cast, keys, 80, venue_id=await a_bar(cast), programme=programme)
     french = await browser.get(f"{PAGE}?lang=fr", headers=CLOCK)
     for words in (
-        "jeudi, novembre 2026",
+        "<span>jeudi</span><span>novembre 2026, 18\u00a0h",
+        "jeudi 19 novembre 2026, de 18\u00a0h",
         "Il reste 80 places",
         "21\u00a0h\u00a030",
         "Réserver ma",
@@ -112,13 +113,21 @@ async def test_registering_writes_a_letter_and_says_the_same_to_everybody(
         PAGE, data=WHO | {"email": "theos@example.org"}, headers=CLOCK
     )
     assert first.status_code == again.status_code == waits.status_code == 200
-    assert first.text == again.text
-    assert len(first.text) == len(waits.text)
+    assert "holds your ticket" in first.text
+    assert "tells you your number in line" in waits.text
+    assert again.text == waits.text.replace("theos@", "chloe@")
+    assert len(again.text) == len(waits.text)
     assert await statuses(cast, meetup) == {
         "chloe@example.org": ("confirmed", None),
         "theos@example.org": ("waitlisted", 1),
     }
     assert len(await world.letters_to("chloe@example.org")) == 1
+
+
+async def test_the_answer_to_a_draw_speaks_of_the_draw(browser, cast, keys):
+    await a_meetup(cast, keys, 9, title="Au sort", admission=Admission.LOTTERY)
+    answer = await browser.post("/m/orbelune/au-sort", data=WHO, headers=CLOCK)
+    assert "says that you take part in the draw" in answer.text
 
 
 async def test_a_robot_is_thanked_and_forgotten(browser, cast, keys):
@@ -256,6 +265,8 @@ async def test_organisers_read_search_add_and_act(app, cast, keys):
         answer = await ana.get(LIST, headers=CLOCK)
         assert "p0@example.org" in answer.text
         assert "n°\u00a01" in answer.text
+        (cell,) = set(re.findall(r"<td([^>]*)><details", answer.text))
+        assert "later" not in cell  # on a phone these cells are hidden
         searched = await ana.get(f"{LIST}?q=P2&status=waitlisted", headers=CLOCK)
         assert "p2@example.org" in searched.text
         assert "p0@example.org" not in searched.text

@@ -9,8 +9,11 @@ import zxingcpp
 from PIL import Image
 
 from events.admission import registrations, tickets
+from events.admission.registrations import Linking
+from events.people import channels, consents
+from events.people.channels import ChannelKind
 from events.planning.meetups import Admission
-from server.database import find, scoped
+from server.database import find, one, scoped, sql
 from tests import world
 from tests.admission.test_registrations import _code, a_meetup, acts, registers, statuses
 
@@ -50,7 +53,7 @@ async def test_the_code_shows_the_ticket_whatever_its_case(browser, cast, keys):
     for address in (f"/t/{code.text}", f"/T/{code.text}", f"/t/{code.text.lower()}"):
         answer = await browser.get(address, headers=CLOCK)
         assert answer.status_code == 200
-        assert code.typed.replace("-", " ") in answer.text
+        assert code.typed in answer.text
         assert "Place confirmed" in answer.text
         assert "/release" not in answer.text
         assert answer.headers["referrer-policy"] == "no-referrer"
@@ -133,7 +136,9 @@ async def test_who_came_is_told_that_it_is_too_late(browser, cast, keys):
     late = {"x-apero-now": (cast.soon + timedelta(days=1)).isoformat()}
     over = await browser.get(link_of(there, other, keys), headers=late)
     assert over.status_code == 200
-    assert "/release" not in over.text
+    assert "This meetup is over" in over.text
+    for gone in ("/release", "Place confirmed", "ticket-code", "calendar.ics"):
+        assert gone not in over.text
 
 
 @pytest.mark.parametrize(
@@ -164,6 +169,82 @@ async def test_whoever_has_no_place_learns_why(browser, cast, keys, status, word
     answer = await browser.get(link_of(meetup, made, keys), headers=CLOCK)
     assert words in answer.text
     assert "ticket-code" not in answer.text
+
+
+async def test_a_meetup_closed_before_its_hour_is_over(browser, cast, keys):
+    meetup = await a_meetup(cast, keys)
+    made = await registers(cast, meetup, keys, "chloe@example.org")
+    link = link_of(meetup, made, keys)
+    on = {"x-apero-now": (meetup.ends_at - timedelta(minutes=1)).isoformat()}
+    assert "Place confirmed" in (await browser.get(link, headers=on)).text
+    async with scoped(cast.as_ana):
+        await sql("UPDATE meetup SET closed_at = $1", cast.soon)
+    closed = await browser.get(link, headers=on)
+    assert "This meetup is over" in closed.text
+    assert "/release" not in closed.text
+    code = _code(meetup, made.id, keys, 0)
+    assert "ticket-code" not in (await browser.get(f"/t/{code.text}", headers=on)).text
+
+
+async def _answers(who, address):
+    """The date that the figures read, and each yes and no behind it."""
+    async with scoped(who.as_ana):
+        member = await one(
+            "SELECT id, linking_agreed_at FROM member WHERE email = $1", address
+        )
+        said = await consents.answers(member["id"])
+    return member["linking_agreed_at"], [(each.is_given, each.via) for each in said]
+
+
+async def _who_agreed(who, meetup, keys, address):
+    async with scoped(who.as_ana):
+        known = await channels.places_online(meetup.community_id)
+        forum = (
+            known[0]
+            if known
+            else await channels.make_channel(
+                meetup.community_id, "Forum", ChannelKind.FORUM, by=who.as_ana, now=who.now
+            )
+        )
+    linking = Linking(address.partition("@")[0], forum.id, "Relier ma venue")
+    return await registers(who, meetup, keys, address, linking=linking)
+
+
+async def test_linking_is_taken_back_where_the_letters_lead(browser, cast, keys):
+    meetup = await a_meetup(cast, keys)
+    made = await _who_agreed(cast, meetup, keys, "chloe@example.org")
+    other = await _who_agreed(cast, meetup, keys, "theo@example.org")
+    link = link_of(meetup, made, keys)
+    assert f'action="{link}/unlink"' in (await browser.get(link, headers=CLOCK)).text
+    assert (await browser.get(f"{link}/unlink", headers=CLOCK)).status_code == 405
+    assert await _answers(cast, "chloe@example.org") == (cast.now, [(True, "page")])
+    for _ in range(2):
+        done = await browser.post(f"{link}/unlink", headers=CLOCK)
+        assert (done.status_code, done.headers["location"]) == (303, link)
+        assert done.headers["referrer-policy"] == "no-referrer"
+        no_more = (None, [(False, "page"), (True, "page")])
+        assert await _answers(cast, "chloe@example.org") == no_more
+    cookie = {"cookie": done.headers["set-cookie"].partition(";")[0]}
+    after = await browser.get(link, headers=CLOCK | cookie)
+    assert "no longer linked" in after.text
+    assert "/unlink" not in after.text
+    assert "Place confirmed" in after.text
+    assert await _answers(cast, "theo@example.org") == (cast.now, [(True, "page")])
+    theirs = await browser.get(link_of(meetup, other, keys), headers=CLOCK)
+    assert "/unlink" in theirs.text
+    await _who_agreed(cast, meetup, keys, "chloe@example.org")
+    assert (await _answers(cast, "chloe@example.org"))[0] == cast.now
+
+
+async def test_a_code_that_many_see_takes_no_consent_back(browser, cast, keys):
+    meetup = await a_meetup(cast, keys)
+    made = await _who_agreed(cast, meetup, keys, "chloe@example.org")
+    code = _code(meetup, made.id, keys, 0)
+    assert "unlink" not in (await browser.get(f"/t/{code.text}", headers=CLOCK)).text
+    for address in (f"/t/{code.text}", f"/r/{code.text}", f"/r/{code.typed}", "/r/x"):
+        tried = await browser.post(f"{address}/unlink", headers=CLOCK)
+        assert tried.status_code == 404, address
+    assert await _answers(cast, "chloe@example.org") == (cast.now, [(True, "page")])
 
 
 async def test_the_calendar_entry_is_hers_alone(browser, cast, keys):

@@ -135,11 +135,13 @@ async def test_a_camera_reads_a_ticket_with_and_without_a_network(app, evening, 
         assert "pair=" not in page.url
         await expect(page.locator("#answer .who")).to_have_text("Chloé D.")
         await expect(answer).to_have_text("Déjà là", timeout=10_000)
-        await expect(page.locator("#answer .who")).to_contain_text("Entrée à")
+        await expect(page.locator("#answer .who")).to_contain_text("Chloé D.")
+        await expect(page.locator("#answer .since")).to_contain_text("Entrée à")
         await expect(page.locator("#waiting")).to_be_hidden()
         await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
         await page.context.set_offline(True)
         await expect(page.locator("#net-word")).to_be_visible(timeout=10_000)
+        await page.get_by_role("button", name="Suivant").click()
         await expect(page.locator("#waiting-number")).not_to_have_text("0", timeout=10_000)
         await expect(page.locator("#waiting")).to_be_visible()
         await expect(answer).to_have_text("Déjà là")
@@ -171,7 +173,8 @@ async def test_a_phone_that_is_alone_lets_in_and_tells_it_later(app, evening, tm
         await expect(page.locator("#answer h1")).to_have_text(
             "Here already", timeout=10_000
         )
-        await page.locator("#answer").wait_for(state="hidden", timeout=10_000)
+        await page.get_by_role("button", name="Next").click()
+        await expect(page.locator("#answer")).to_be_hidden()
         await _shot(page, "waiting")
         await page.unroute("**/api/v1/door/facts")
         await expect(page.locator("#waiting")).to_be_hidden(timeout=20_000)
@@ -296,6 +299,76 @@ async def test_every_verdict_has_its_screen_and_passes_the_audit(app, evening, l
     assert len(titles) == len(SCREENS)
 
 
+async def test_what_has_to_be_chosen_stays_and_the_count_follows(app, evening):
+    ticket = await a_ticket(evening, "Inès Roux")
+    async with scoped(evening.by):
+        await sql("UPDATE registration SET status = 'waitlisted' WHERE id = $1", ticket.id)
+    blocked = {"service_workers": "block"}
+    async with served(app) as address, a_phone_at(address, **blocked) as page:
+        await page.goto(f"/door#pair={await code_of(evening)}")
+        await expect(page.locator("#count")).to_have_text("0 dedans")
+        await page.route("**/api/v1/door/status", lambda route: route.abort())
+        await page.locator("#tools [data-opens=find]").click()
+        await page.locator("#find-text").fill("ines")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Inès R.").click()
+        await expect(page.locator("#found p")).to_have_text("Inès R. · en liste d’attente")
+        await page.get_by_role("button", name="C’est elle").click()
+        await expect(page.locator("#answer h1")).to_have_text("Liste d’attente")
+        await expect(page.locator("#answer .who")).to_have_text("Inès R.")
+        await page.wait_for_timeout(2500)
+        await expect(page.locator("#answer h1")).to_have_text("Liste d’attente")
+        await page.evaluate("dispatchEvent(new Event('online'))")
+        await page.locator("#answer-tools button").first.click()
+        await expect(page.locator("#answer h1")).to_have_text("Entrez")
+        await expect(page.locator("#count")).to_have_text("1 dedans", timeout=2000)
+        await expect(page.locator("#answer")).to_be_hidden(timeout=3000)
+        assert page.faults == []
+
+
+async def test_without_a_camera_the_code_is_typed_on_the_spot(app, evening):
+    phone = {"bypass_csp": True, "service_workers": "block"}
+    async with served(app) as address, a_phone_at(address, **phone) as page:
+        await page.add_init_script(
+            "navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error())"
+        )
+        await page.goto(f"/door#pair={await code_of(evening)}")
+        await expect(page.locator("#hint")).to_contain_text("Pas de caméra")
+        await _shot(page, "no-camera")
+        assert await _audited(page) == []
+        await page.get_by_role("button", name="Taper le code").click()
+        await page.locator("#find-text").fill("AAAA-BBBB")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#answer h1")).to_have_text("Code inconnu")
+
+
+async def test_a_closed_meetup_is_said_and_what_waits_is_sent(app, evening):
+    ticket = await a_ticket(evening)
+    phone = {"bypass_csp": True, "service_workers": "block"}
+
+    async def over(route):
+        body = (await (await route.fetch()).json()) | {"is_closed": True}
+        await route.fulfill(json=body)
+
+    async with served(app) as address, a_phone_at(address, **phone) as page:
+        await page.goto(f"/door#pair={await code_of(evening)}")
+        await expect(page.locator("#count")).to_have_text("0 dedans")
+        await page.route("**/api/v1/door/walk-ins", lambda route: route.abort())
+        await page.locator("#tools [data-opens=walk-in]").click()
+        await page.locator("#walk-in-name").fill("Zoé P")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#waiting-number")).to_have_text("1", timeout=10_000)
+        await page.route("**/api/v1/door/status", over)
+        await page.unroute("**/api/v1/door/walk-ins")
+        await expect(page.locator("#closed h1")).to_have_text(
+            "La rencontre est close", timeout=15_000
+        )
+        await expect(page.locator("#waiting")).to_be_hidden(timeout=10_000)
+        await expect(page.locator("#tools")).to_be_hidden()
+        await _shot(page, "closed")
+        assert await _audited(page) == []
+
+
 @pytest.mark.parametrize("lang", ["fr", "en"])
 async def test_panels_and_the_unpaired_page_pass_the_audit(app, evening, lang):
     await a_ticket(evening, "Éloïse Besson")
@@ -312,7 +385,9 @@ async def test_panels_and_the_unpaired_page_pass_the_audit(app, evening, lang):
         await page.get_by_role("button", name="Éloïse B.").click()
         await _shot(page, f"{lang}-find")
         assert await _audited(page) == []
-        await page.get_by_role("button", name="Éloïse B.").click()
+        await expect(page.locator("#found p")).to_contain_text("Éloïse B. · ")
+        yes = "C’est elle" if lang == "fr" else "That is her"
+        await page.get_by_role("button", name=yes).click()
         await expect(page.locator("#answer .who")).to_have_text("Éloïse B.")
         await expect(page.locator("#answer")).to_be_hidden(timeout=3000)  # by itself
         await page.locator("#tools [data-opens=walk-in]").click()

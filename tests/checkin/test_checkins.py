@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from checkin import checkins
 from checkin.checkins import label
 from events.admission import registrations
 from events.planning import meetups
@@ -289,6 +290,24 @@ async def test_the_room_counts_itself(evening, door):
     answer = (await door.get("/api/v1/door/status")).json()
     assert (answer["inside"], answer["admitted"], answer["expected"]) == (2, 3, 3)
     assert answer["now"].startswith("2026-11-05T17:00:00")
+
+
+async def test_an_answer_says_how_many_are_inside_with_this_one(evening, door):
+    for many, name in enumerate(("Chloé Durand", "Éva Roi"), start=1):
+        facts = [a_fact(evening, await a_ticket(evening, name))]
+        body = {"mode": "ask", "facts": facts}
+        for _again in range(2):  # a repeated question counts nobody twice
+            answer = (await door.post("/api/v1/door/facts", json=body)).json()
+            assert answer["inside"] == many
+    told = {"mode": "tell", "facts": facts}
+    assert "inside" not in (await door.post("/api/v1/door/facts", json=told)).json()
+
+
+async def test_the_counts_say_that_the_meetup_was_closed(evening):
+    async with scoped(evening.by):
+        assert not (await checkins.counts(evening.meetup.id)).is_closed
+        await meetups.close(evening.meetup, by=evening.by, now=evening.now)
+        assert (await checkins.counts(evening.meetup.id)).is_closed
 
 
 async def test_a_search_gives_a_handle_and_no_address(app, evening, door):

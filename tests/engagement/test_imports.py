@@ -1,6 +1,7 @@
 """Files as they really come: read, looked at, written once, and never twice."""
 
 import random
+import sys
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -171,7 +172,8 @@ def test_bombs_are_refused_at_once_with_a_sentence(name):
     started = time.process_time()
     with pytest.raises(UnreadableFile) as refusal:
         sheets.read(BOMBS[name])
-    assert time.process_time() - started < 2
+    # Two seconds; measuring coverage costs three times as much.
+    assert time.process_time() - started < (6 if "coverage" in sys.modules else 2)
     assert str(refusal.value.fields["file"]) == str(refusal.value)
     assert str(refusal.value).endswith((".", "?"))
 

@@ -455,7 +455,26 @@ async def test_closing_freezes_what_the_sponsors_may_read(ana, cast, settings):
     assert f'action="{here}/close"' in (await ana.get(here)).text
     for _ in range(2):
         assert (await ana.post(f"{here}/close")).status_code == 303
-    await ana.post(f"{here}/sponsors", data={"sponsor": str(made[1].id)})
+    await sponsors.add_contact(
+        made[1].id,
+        "iris@brume.example",
+        workspace=await workspaces.look("orbelune"),
+        origin=world.ORIGIN,
+        by=cast.as_ana,
+        now=cast.now,
+    )
+    letters = len(await world.letters_to("iris@brume.example"))
+    late = {"sponsor": str(made[1].id)}
+    assert '<option value="" selected>' in (await ana.get(here)).text
+    asked = await ana.post(f"{here}/sponsors", data=late)
+    assert asked.status_code == 200
+    assert "iris@brume.example" in asked.text
+    assert 'name="sure"' in asked.text
+    async with scoped(cast.as_ana):
+        assert len(await sql("SELECT sha256 FROM report_edition")) == 1
+    assert len(await world.letters_to("iris@brume.example")) == letters
+    await ana.post(f"{here}/sponsors", data=late | {"sure": "yes"})
+    assert len(await world.letters_to("iris@brume.example")) == letters + 1
     async with scoped(cast.as_ana):
         frozen = await sql("SELECT sha256 FROM report_edition")
     assert len(frozen) == 2

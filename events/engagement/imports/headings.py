@@ -10,6 +10,8 @@ import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from server.forms import calm
+
 
 class Kind(StrEnum):
     """What a file is about."""
@@ -108,6 +110,7 @@ _KEPT_OUT = frozenset({
     "permissions",
 })  # fmt: skip
 
+LONGEST_HEADING = 300
 _SEPARATORS = re.compile(r"[\s_\-./:'’*()]+")
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
@@ -134,7 +137,7 @@ class Columns:
 
 def plain(heading: str) -> str:
     """A heading as it is compared."""
-    text = _INVISIBLE.sub(" ", unicodedata.normalize("NFC", heading))
+    text = _INVISIBLE.sub(" ", unicodedata.normalize("NFC", calm(heading, LONGEST_HEADING)))
     letters = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(one for one in letters if not unicodedata.combining(one))
     return _SEPARATORS.sub(" ", bare).strip()
