@@ -46,9 +46,7 @@ class Account(Row):
 
 
 class LinkUnusable(Conflict):
-    message = lazy(
-        "This link was used or is too old. Ask for a new one, it takes a minute."
-    )
+    message = lazy("This link was used or is too old. Ask for a new one.")
 
 
 class CodeNeeded(Conflict):

@@ -129,6 +129,11 @@ async def test_a_first_workspace_is_opened_in_one_form(app, cast):
         assert start.headers["location"] == "/new"
         form = await eiko.get("/new")
         assert 'value="Europe/Paris" selected' in form.text
+        assert "Royaume-Uni, Londres" in form.text
+        offered = re.findall(r'<option value="([^"]+/[^"]+)"', form.text)
+        assert len(offered) == len(set(offered)) > 400
+        assert offered[0] == "Europe/Paris"
+        assert not {"Asia/Calcutta", "US/Eastern", "Europe/Kiev"} & set(offered)
         typed = {
             "name": "Café Sablé",
             "language": "fr",

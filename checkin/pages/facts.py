@@ -71,12 +71,13 @@ class Paired(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    """Who is inside, who came at all, who was expected, and the server's clock."""
+    """Who is inside, who came at all, who was expected, is it closed, and the clock."""
 
     inside: int
     admitted: int
     expected: int
     capacity: int
+    is_closed: bool
     now: datetime
 
 
@@ -308,7 +309,9 @@ async def status(
     station = _station(request)
     async with scoped(by, readonly=True):
         found = await checkins.counts(station.meetup_id)
-    return Status(found.inside, found.admitted, found.expected, station.capacity, now)
+    return Status(
+        found.inside, found.admitted, found.expected, station.capacity, found.is_closed, now
+    )
 
 
 @get(

@@ -85,6 +85,7 @@ async function look() {
 function withoutCamera() {
   $("hint").textContent = word("no-camera");
   $("frame").toggleAttribute("hidden", true);
+  $("video").hidden = true;
   $("turn").hidden = true;
   $("type-code").hidden = false;
 }

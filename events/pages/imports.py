@@ -35,6 +35,18 @@ LINKING_TEXT = lazy(
     "These people agreed that we compare their coming to meetups"
     " with their online activity."
 )
+# The headings to write, as they stand in a file: any of the first line will do where it
+# says "or", and those of the second are read when they are there.
+NEEDED = {
+    Kind.MEMBERS: lazy("email or handle or name"),
+    Kind.ACTIVITY: lazy("handle, kind, date"),
+    Kind.ATTENDANCE: lazy("meetup, date, email or handle or name"),
+}
+READ_TOO = {
+    Kind.MEMBERS: lazy("first name, joined on, language, community"),
+    Kind.ACTIVITY: lazy("external id, email"),
+    Kind.ATTENDANCE: lazy("status, series, venue, capacity"),
+}
 FATES = {
     Fate.NEW: ("yes", lazy("New")),
     Fate.MATCHED: ("in", lazy("Known already")),
@@ -85,11 +97,13 @@ class OrderForm(Form, kw_only=True):
 
 @get("/import")
 async def bring(
+    request: Request[Any, Any, Any],
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     seat: NamedDependency[Seat],
 ) -> Response[Any]:
-    return await _bring(asking, by, seat)
+    asked = request.query_params.get("kind", "")
+    return await _bring(asking, by, seat, {"kind": asked} if asked in set(Kind) else None)
 
 
 @post("/import", status_code=303, request_max_body_size=LARGEST_FORM)
@@ -107,7 +121,8 @@ async def receive(
         given = await _given(form, file, asking.lang)
         run_id = await imports.receive(given, by=by, now=now)
     except Invalid as no:
-        return await _bring(asking, by, seat, answers, no.fields)
+        again = {"file": lazy("Choose the file again: a browser does not keep it.")}
+        return await _bring(asking, by, seat, answers, again | dict(no.fields))
     return away(asking, f"/w/{seat.slug}/import/{run_id}")
 
 
@@ -116,7 +131,7 @@ async def _given(form: ImportForm, file: object, language: str) -> Given:
     if not isinstance(file, UploadFile) or not file.filename:
         raise Invalid(file=lazy("Choose a file."))
     content = await file.read()
-    text = str(LINKING_TEXT) if form.linking else ""
+    text = str(LINKING_TEXT) if form.linking and form.kind is Kind.MEMBERS else ""
     return Given(
         kind=form.kind,
         content=content,
@@ -136,9 +151,11 @@ async def _bring(
 ) -> Response[Any]:
     async with scoped(by, readonly=True):
         every = await communities.communities()
-        places = await channels.channels()
+        found = await channels.channels()
         latest = await imports.runs()
     names = {one.id: one.name for one in every}
+    places = [one for one in found if one.name != channels.OF_FILES]
+    only = str(places[0].id) if len(places) == 1 else ""
     return page(
         asking,
         "organize/import.html",
@@ -152,7 +169,11 @@ async def _bring(
         kinds=[(kind.value, str(label)) for kind, label in KINDS.items()],
         linking_text=str(LINKING_TEXT),
         runs=[(one, str(KINDS[one.kind]).split(":", maxsplit=1)[0]) for one in latest],
-        answers=answers or {},
+        headings=[
+            (str(label).split(":", maxsplit=1)[0].rstrip(), NEEDED[kind], READ_TOO[kind])
+            for kind, label in KINDS.items()
+        ],
+        answers={"channel": only} | (answers or {}),
         errors=errors or {},
     )
 

@@ -216,7 +216,7 @@ async def _form(
         admissions=[(one.value, str(name)) for one, name in ADMISSIONS],
         is_draft=stage is Stage.DRAFT,
         told=told if stage in OPEN else 0,
-        time_zone=meetup.time_zone if meetup else desk.look.time_zone,
+        place_of_clock=hours.city(meetup.time_zone if meetup else desk.look.time_zone),
     )
 
 

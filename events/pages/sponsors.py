@@ -217,7 +217,7 @@ async def sponsor_meetup(
         return away(asking, path, said=said, tone="bad")
     async with scoped(by, readonly=True):
         meetup = await meetups.meetup_by_slug(meetup_slug)
-    if meetup.closed_at is not None and not form.sure:
+    if not form.sure and meetup.closed_at is not None:
         return await _late(asking, by, seat, meetup, form.sponsor)
     async with scoped(by):
         await sponsors.sponsor_meetup(form.sponsor, meetup, by=by, now=now)

@@ -47,6 +47,12 @@ def is_over(held: Pass, now: datetime) -> bool:
     return held.closed_at is not None or now >= held.ends_at
 
 
+def may_release(held: Pass, now: datetime) -> bool:
+    """Is there a place or a number to give back, and still somebody to give it to?"""
+    is_gone = held.status is Status.CANCELLED or held.attended_at is not None
+    return not (is_gone or held.cancelled_at is not None or is_over(held, now))
+
+
 def state_of(held: Pass, now: datetime) -> State:
     """How her registration stands, and why."""
     if held.cancelled_at is not None:
@@ -223,16 +229,12 @@ async def _shown(
     settings = asking.settings
     code = code_of(held, tickets.keys_of(settings))
     entry = entry_of(held, look, origin=settings.origin, mail_from=settings.mail_from)
-    over = is_over(held, asking.now)
-    may_release = (
-        is_own and held.status is not Status.CANCELLED and held.attended_at is None
-    ) and (held.cancelled_at is None and not over)
     answer = page(
         asking,
         "public/ticket.html",
         held=held,
         state=state_of(held, asking.now),
-        has_code=held.has_ticket and not over,
+        has_code=held.has_ticket and not is_over(held, asking.now),
         day=day_of(held.starts_at, held.ends_at, held.time_zone),
         typed=code.typed,
         square=tickets.qr_svg(
@@ -242,7 +244,9 @@ async def _shown(
         outlook=calendars.outlook_link(entry),
         calendar_href=f"{href}/calendar.ics" if is_own else None,
         pdf_href=f"{href}/ticket.pdf",
-        release_href=f"{href}/release" if may_release else None,
+        release_href=f"{href}/release"
+        if is_own and may_release(held, asking.now)
+        else None,
         unlink_href=f"{href}/unlink" if is_own and held.is_linked else None,
         unlink_text=str(UNLINK_TEXT),
         **in_workspace_frame(asking, look),

@@ -8,8 +8,10 @@ next day. The rules of each zone are those of the IANA time zone database.
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
+from babel.dates import get_timezone_location
+
 from server.errors import Invalid
-from server.i18n import Lazy, lazy, zone
+from server.i18n import Lazy, language, lazy, zone
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3])(?:[:hH.]([0-5]\d)?(?::[0-5]\d(?:\.\d+)?)?)")
 _LINE = re.compile(r"([01]?\d|2[0-3])\s*[:hH.]\s*([0-5]\d)?\s+(\S.*)")
@@ -47,6 +49,12 @@ def wall(at: datetime, time_zone: str) -> tuple[date, time]:
     """What clocks there show at this moment, to the minute."""
     shown = at.astimezone(zone(time_zone))
     return shown.date(), shown.time().replace(second=0, microsecond=0)
+
+
+def city(time_zone: str) -> str:
+    """Where the clocks of a zone are, as its city is called in the reader's language."""
+    name = get_timezone_location(time_zone, locale=language.get(), return_city=True)
+    return name.rpartition("/")[2]
 
 
 def evening(

@@ -1,12 +1,15 @@
 """One's account: name, language, password, live sessions; and opening a workspace."""
 
+import unicodedata
 from datetime import datetime
 from functools import cache
+from importlib.resources import files
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 import msgspec
+from babel import Locale
+from babel.dates import get_timezone_location
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -22,6 +25,17 @@ from server.web import LANGUAGE_COOKIE, LANGUAGE_NAMES, Asking, away, page, type
 from server.workspaces import ROLE_NAMES, SignUpClosed, WorkspaceNameTaken
 
 FIRST_COLOR = "#b84a2b"
+LIKELY = (
+    "Europe/Paris",
+    "Europe/Brussels",
+    "Europe/Zurich",
+    "Europe/Luxembourg",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Madrid",
+    "America/Toronto",
+    "America/New_York",
+)
 # The first mark found counts: most browsers also claim to be an older one.
 BROWSERS = (
     ("Edg", "Edge"),
@@ -182,11 +196,35 @@ def device_name(agent: str) -> str:
 
 
 @cache
-def zones() -> list[tuple[str, str]]:
-    """Every place a clock may be set to, as the tz database names it."""
-    names = (name for name in available_timezones() if "/" in name)
-    places = (name for name in names if not name.startswith(("Etc/", "posix/", "right/")))
-    return [(name, name.replace("_", " ")) for name in sorted(places)]
+def zones(lang: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Where a clock may be set: the places often chosen, then the others by country.
+
+    The names are those that the tz database gives to each country in `zone.tab`: an old
+    name of a place is not offered beside its present one.
+    """
+    table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8")
+    lines = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
+    countries = Locale.parse(lang).territories
+    named = {
+        name: f"{countries.get(code, code)}, {_city(name, lang)}"
+        for code, _at, name, *_said in lines
+    }
+    others = [(name, label) for name, label in named.items() if name not in LIKELY]
+    return (
+        [(name, named[name]) for name in LIKELY],
+        sorted(others, key=lambda pair: _plain(pair[1])),
+    )
+
+
+def _plain(text: str) -> str:
+    """A name as it is sorted: accents and case do not move it to the end."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(one for one in letters if not unicodedata.combining(one))
+
+
+def _city(name: str, lang: str) -> str:
+    city = get_timezone_location(name, locale=lang, return_city=True)
+    return city.rpartition("/")[2]
 
 
 def _new_page(
@@ -202,7 +240,7 @@ def _new_page(
         errors=errors or {},
         typed=typed_,
         languages=list(LANGUAGE_NAMES.items()),
-        zones=zones(),
+        zones=zones(asking.lang),
     )
 
 

@@ -117,6 +117,8 @@ async def test_letters_greet_by_the_first_word_and_say_why_they_come(sent, cast,
         assert "vous avez demandé une place" in his
         assert "réservé" not in his
         assert "relier" not in his
+    his = said["theo@example.org"]["text/plain"].get_content()
+    assert "\nhttp" in his.replace("\r", "").partition("Voir mon rang")[2][:6]
 
 
 async def test_the_line_and_the_draw_say_how_one_waits(sent, cast, keys):

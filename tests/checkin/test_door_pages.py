@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from events.planning import meetups
 from server.database import DB
 from tests import world
 from tests.checkin.evening import a_fact, a_phone, a_ticket, an_evening, at_the_door, tell
@@ -140,3 +141,11 @@ async def test_the_doors_of_the_day_lead_to_the_door(app, cast, evening):
     async with world.browsing(app, cast.bilal) as bilal:
         page = await bilal.get("/w/orbelune/doors", headers=clock)
     assert f"/meetups/{evening.meetup.slug}/door" in page.text
+
+
+async def test_a_phone_learns_that_the_evening_is_closed(app, cast, evening):
+    token = await a_phone(evening)
+    async with at_the_door(app, token, evening.now) as phone:
+        assert (await phone.get("/api/v1/door/status")).json()["is_closed"] is False
+        await meetups.close(evening.meetup, by=cast.as_ana, now=evening.now)
+        assert (await phone.get("/api/v1/door/status")).json()["is_closed"] is True

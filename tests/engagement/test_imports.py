@@ -571,3 +571,34 @@ async def test_many_acts_are_taken_in_under_a_minute(place):
     assert outcome.counts["new"] == 236_000
     assert await rows(place, "SELECT sum(acts) FROM activity_day") == [(236_000,)]
     assert seconds < 60, seconds
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_headings_that_the_page_names_are_read(lang, kind):
+    with use(lang):
+        said = f"{import_pages.NEEDED[kind]}, {import_pages.READ_TOO[kind]}"
+    words = re.split(", | or | ou ", said)
+    columns = headings.match(words, kind)
+    assert (columns.unknown, columns.twice) == ([], [])
+    assert headings.missing(columns, kind) == []
+
+
+async def test_the_page_chooses_the_only_channel_and_asks_for_the_file_again(app, cast):
+    by = cast.as_ana
+    place = await evenings.ground(by, NOW)
+    await channels.channel_named(
+        place.community_id, channels.OF_FILES, channels.ChannelKind.OTHER, by=by, now=NOW
+    )
+    async with world.browsing(app, cast.ana) as ana:
+        page = (await ana.get("/w/orbelune/import?kind=activity")).text
+        assert len(re.findall(r'<option value="[0-9a-f-]{36}" selected', page)) == 1
+        assert f"{channels.OF_FILES} (" not in page
+        assert 'value="activity" checked' in page
+        wrong = await ana.post(
+            "/w/orbelune/import",
+            data={"kind": "members", "community": "x"},
+            files={"file": ("a.csv", b"email\na@b.example\n", "text/csv")},
+        )
+    assert wrong.status_code == 422
+    assert "un navigateur ne le garde pas" in wrong.text

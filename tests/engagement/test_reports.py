@@ -13,11 +13,12 @@ import asyncpg
 import pytest
 from pypdf import PdfReader
 
-from events.engagement import bodies, documents, effects, followed, lift, reports
+from events.engagement import bodies, documents, effects, followed, lift, pictures, reports
 from events.engagement.lift import Reading
 from events.engagement.sentences import said
 from events.planning import meetups
 from server import api_tokens
+from server.charts import Palette
 from server.database import DB, scoped, sql
 from server.errors import NotFound
 from server.i18n import use
@@ -426,6 +427,21 @@ async def test_page_paper_table_and_machine_say_the_same(app, cast):
 def flat(text):
     """Without spaces: where lines break is nobody's business."""
     return re.sub(r"[\s\u00a0\u202f\u00ad]+", "", html.unescape(text))
+
+
+async def test_arrivals_are_told_when_they_were_and_never_later(cast):
+    _, meetup, _ = await an_evening(cast, came=3, missed=1, walk_ins=1)
+    report = await told(meetup, cast.as_ana)
+    with use("fr"):
+        drawn = pictures.arrivals(report, Palette.page())
+        steps = pictures.funnel(report.steps, Palette.page())
+    moments = [row[0] for row in drawn.rows]
+    last = report.arrivals[-1]
+    assert (pictures.half_there(report), last.so_far) == (report.arrivals[0].at, 4)
+    assert moments[0] == "18\u00a0h\u00a010"
+    assert moments[-1] == "19\u00a0h\u00a010"
+    assert [row[1] for row in drawn.rows if row[0] < "19"] == ["0", "0"]
+    assert [row[0] for row in steps.rows] == ["Inscrits", "Venus parmi les inscrits"]
 
 
 async def test_a_title_is_no_formula_in_a_spreadsheet(cast):

@@ -582,7 +582,7 @@ async def test_the_published_meetup_of_a_search_keeps_its_stage(ana, cast, setti
     await a_meetup(cast, settings, published=True, **far_away(cast))
     text = (await ana.get(f"{HOME}/meetups")).text
     assert 'data-is="yes">Publiée' in text
-    assert "0 inscrits sur 12" in text
+    assert "0 inscrit sur 12" in text
     async with scoped(cast.as_ana):
         assert await one("SELECT 1 FROM meetup WHERE published_at IS NOT NULL") is not None
         assert (await find(Meetup, (await kept(cast)).id)).published_at == cast.now

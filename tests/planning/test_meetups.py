@@ -383,4 +383,5 @@ async def test_the_room_of_what_does_not_exist_is_not_found(cast):
 
 def test_a_glass_without_capacity_is_full():
     assert meetups.Room(0, 0, 0).share == 1.0
+    assert meetups.Room(6, 6, 0, walk_ins=1).registered == 5
     assert msgspec.structs.replace(meetups.Room(4, 1, 0), taken=2).share == 0.5

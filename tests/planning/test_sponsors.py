@@ -41,15 +41,31 @@ async def test_a_sponsor_is_written_once_with_an_address_of_its_own(cast):
     [
         ("…", "", "name"),
         ("Sabline", "javascript:alert(1)", "website"),
-        ("Sabline", "sabline.example", "website"),
+        ("Sabline", "deux mots.example", "website"),
     ],
 )
-async def test_a_name_without_letters_and_a_site_without_https_are_refused(
+async def test_a_name_without_letters_and_what_is_no_site_are_refused(
     cast, name, website, field
 ):
     with pytest.raises(Invalid) as no:
         await sponsors.make_sponsor(name, website=website, by=cast.as_ana, now=cast.now)
     assert set(no.value.fields) == {field}
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("brasserie.example", "https://brasserie.example"),
+        ("www.brasserie.example:8080/fr?a=b", "https://www.brasserie.example:8080/fr?a=b"),
+        ("http://brasserie.example", "http://brasserie.example"),
+        ("", ""),
+    ],
+)
+async def test_a_site_is_written_without_how_it_begins(cast, typed, kept):
+    made = await sponsors.make_sponsor(
+        "Brasserie", website=typed, by=cast.as_ana, now=cast.now
+    )
+    assert made.website == kept
 
 
 async def test_a_contact_is_told_once_and_her_role_ends_with_her_last_sponsor(cast):

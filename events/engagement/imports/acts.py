@@ -17,6 +17,7 @@ from events.engagement.imports.dates import Ambiguous, Dates, NotADate
 from events.engagement.imports.headings import Columns
 from events.engagement.imports.members import email_of, has_too_many, why_not
 from events.engagement.imports.sheets import Sheet
+from events.people import identities
 from events.people.identities import tidy_handle
 from server.errors import Invalid
 from server.forms import clean
@@ -147,3 +148,13 @@ async def fates(acts: list[Act], channel_id: UUID, seen: set[int]) -> list[str]:
             found.append("new_act")
         seen.add(key)
     return found
+
+
+async def of_nobody(acts: list[Act], channel_id: UUID) -> int:
+    """How many of these acts are by a name that the channel links to no member."""
+    handles = {tidy_handle(act.handle) for act in acts if act.member_id is None}
+    named = await identities.identities_named(sorted(handles), channel_id=channel_id)
+    linked = {handle for handle, (_, member_id) in named.items() if member_id}
+    return sum(
+        act.member_id is None and tidy_handle(act.handle) not in linked for act in acts
+    )

@@ -159,6 +159,9 @@ async def _acts(given: Given, read: Reader, tally: Tally, now: datetime) -> None
         found = await acts.fates([act for *_, act in usable], given.channel_id, seen)
         for (line, row, _), code in zip(usable, found, strict=True):
             tally.add(code, line, row)
+        pairs = zip(usable, found, strict=True)
+        new = [act for (*_, act), code in pairs if code == "new_act"]
+        tally.unlinked += await acts.of_nobody(new, given.channel_id)
 
 
 def refused(act: Act | str, differ: set[int]) -> str:

@@ -110,6 +110,7 @@ class Tally(msgspec.Struct):
     """Every row of a file, counted once."""
 
     reasons: dict[str, Reason] = msgspec.field(default_factory=dict)
+    unlinked: int = 0
 
     def add(self, code: str, line: int = 0, row: list[str] | None = None) -> None:
         """Count a row, and keep it as an example while there are few."""
