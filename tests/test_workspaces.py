@@ -129,7 +129,7 @@ async def test_a_first_workspace_is_opened_in_one_form(app, cast):
         assert start.headers["location"] == "/new"
         form = await eiko.get("/new")
         assert 'value="Europe/Paris" selected' in form.text
-        assert "Royaume-Uni, Londres" in form.text
+        assert "United Kingdom, London" in form.text
         offered = re.findall(r'<option value="([^"]+/[^"]+)"', form.text)
         assert len(offered) == len(set(offered)) > 400
         assert offered[0] == "Europe/Paris"

@@ -14,12 +14,13 @@ from events.engagement import documents, imports
 from events.engagement.imports import Choices, Given, Kind
 from events.people import channels, communities
 from server import bounces, workspaces
-from server.audit import system
+from server.audit import Actor, system
 from server.clock import utc_now
 from server.database import scoped
 from server.demo.making import AGREED
 from server.errors import Invalid, NotFound
 from server.i18n import lazy
+from server.look import Look
 from server.settings import Settings
 
 
@@ -47,24 +48,7 @@ async def import_file(
     with named(NoSuchWorkspace):
         look = await workspaces.look(choices["workspace"])
     by = system(look.id)
-    with named(NoSuchPlace):
-        async with scoped(by):
-            community = await communities.community_by_slug(choices["community"])
-            known = {one.name: one.id for one in await channels.channels(community.id)}
-    if choices["channel"] and choices["channel"] not in known:
-        raise Invalid(channel=lazy("This community has no channel of that name."))
-    given = Given(
-        kind=Kind(choices["kind"]),
-        content=await asyncio.to_thread(file.read_bytes),
-        filename=file.name,
-        community_id=community.id,
-        channel_id=known.get(choices["channel"]),
-        choices=Choices(
-            day_first=choices["day_first"],
-            linking_text=AGREED if choices["agreed"] else "",
-            language=look.language,
-        ),
-    )
+    given = await _given(file, choices, look, by)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=screen, transient=True) as progress:
         task = progress.add_task(file.name, total=None)
@@ -79,6 +63,28 @@ async def import_file(
             ),
         )
     screen.print(str(outcome))
+
+
+async def _given(file: Path, choices: dict[str, Any], look: Look, by: Actor) -> Given:
+    """The file, with the community and the channel that were named."""
+    with named(NoSuchPlace):
+        async with scoped(by):
+            community = await communities.community_by_slug(choices["community"])
+            known = {one.name: one.id for one in await channels.channels(community.id)}
+    if choices["channel"] and choices["channel"] not in known:
+        raise Invalid(channel=lazy("This community has no channel of that name."))
+    return Given(
+        kind=Kind(choices["kind"]),
+        content=await asyncio.to_thread(file.read_bytes),
+        filename=file.name,
+        community_id=community.id,
+        channel_id=known.get(choices["channel"]),
+        choices=Choices(
+            day_first=choices["day_first"],
+            linking_text=AGREED if choices["agreed"] else "",
+            language=look.language,
+        ),
+    )
 
 
 async def report(choices: dict[str, Any]) -> bytes:

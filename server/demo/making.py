@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -34,6 +35,10 @@ AGREED = (
     " savoir si les rencontres font du bien à la communauté."
 )
 SERIES = "L’apéro des Lunatiques"
+ATTENDANCE = (
+    "meetup", "date", "email", "name", "status", "series", "venue", "capacity",
+    "checked_in_at",
+)  # fmt: skip
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -43,6 +48,27 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     writer.writerow(headings)
     writer.writerows(rows)
     return sheet.getvalue().encode()
+
+
+def _attended(
+    number: int, evening: Evening, people: Sequence[Person], capacity: int, local: ZoneInfo
+) -> Iterator[tuple[object, ...]]:
+    """A row for each person of an evening; who came arrives within an hour and a half."""
+    doors = datetime.combine(evening.on, time(19), local)
+    for place, who in enumerate(evening.registered):
+        came = who in evening.came
+        at = doors + timedelta(minutes=(place * 37) % 95)
+        yield (
+            f"{SERIES}, n° {number}",
+            doors.isoformat(),
+            people[who].email,
+            people[who].name,
+            "attended" if came else "no_show",
+            SERIES,
+            "Le Comptoir des Pentes",
+            capacity,
+            at.isoformat() if came else "",
+        )
 
 
 class Maker:
@@ -117,32 +143,12 @@ class Maker:
     ) -> None:
         """Past evenings, as a list that was kept elsewhere."""
         local = zone(self.look.time_zone)
-        rows = []
-        for number, evening in enumerate(held, start=1):
-            doors = datetime.combine(evening.on, datetime.min.time(), local) + timedelta(
-                hours=19
-            )
-            for place, who in enumerate(evening.registered):
-                came = who in evening.came
-                at = doors + timedelta(minutes=(place * 37) % 95)
-                rows.append(
-                    (
-                        f"{SERIES}, n° {number}",
-                        doors.isoformat(),
-                        people[who].email,
-                        people[who].name,
-                        "attended" if came else "no_show",
-                        SERIES,
-                        "Le Comptoir des Pentes",
-                        capacity,
-                        at.isoformat() if came else "",
-                    )
-                )
-        headings = (
-            "meetup", "date", "email", "name", "status", "series", "venue", "capacity",
-            "checked_in_at",
-        )  # fmt: skip
-        await self.bring(Kind.ATTENDANCE, table(headings, rows), "soirees.csv", now=now)
+        rows = [
+            row
+            for number, evening in enumerate(held, start=1)
+            for row in _attended(number, evening, people, capacity, local)
+        ]
+        await self.bring(Kind.ATTENDANCE, table(ATTENDANCE, rows), "soirees.csv", now=now)
 
     async def online(self, acts: Iterable[Online], *, now: datetime) -> None:
         """What people did on the forum."""

@@ -78,6 +78,7 @@ async def send_link(
     answer = page(
         asking,
         "public/sign_in_sent.html",
+        email=form.email,
         figures=asked.figures,
         minutes=accounts.LINK_LIFE.seconds // 60,
     )

@@ -1,6 +1,7 @@
 """Files as they really come: read, looked at, written once, and never twice."""
 
 import random
+import re
 import sys
 import time
 from datetime import UTC, date, datetime
@@ -15,13 +16,15 @@ from events.admission.tickets import keys_of
 from events.engagement import imports
 from events.engagement.imports import Choices, Given, Kind, UnreadableFile, headings, sheets
 from events.engagement.imports.dates import Ambiguous, Dates, NotADate
-from events.people import consents, identities, members
+from events.pages import imports as import_pages
+from events.people import channels, consents, identities, members
 from events.people.channels import make_channel
 from events.people.communities import make_community
 from events.people.consents import Purpose
 from server.database import scoped, sql
 from server.errors import Invalid, NotFound
-from server.i18n import zone
+from server.i18n import use, zone
+from tests import world
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 PARIS = zone("Europe/Paris")
@@ -584,12 +587,14 @@ def test_the_headings_that_the_page_names_are_read(lang, kind):
     assert headings.missing(columns, kind) == []
 
 
-async def test_the_page_chooses_the_only_channel_and_asks_for_the_file_again(app, cast):
-    by = cast.as_ana
-    place = await evenings.ground(by, NOW)
-    await channels.channel_named(
-        place.community_id, channels.OF_FILES, channels.ChannelKind.OTHER, by=by, now=NOW
-    )
+async def test_the_page_chooses_the_only_channel_and_asks_for_the_file_again(
+    app, cast, place
+):
+    other = channels.ChannelKind.OTHER
+    async with scoped(place.by):
+        await channels.channel_named(
+            place.community, channels.OF_FILES, other, by=place.by, now=place.now
+        )
     async with world.browsing(app, cast.ana) as ana:
         page = (await ana.get("/w/orbelune/import?kind=activity")).text
         assert len(re.findall(r'<option value="[0-9a-f-]{36}" selected', page)) == 1
@@ -602,3 +607,17 @@ async def test_the_page_chooses_the_only_channel_and_asks_for_the_file_again(app
         )
     assert wrong.status_code == 422
     assert "un navigateur ne le garde pas" in wrong.text
+
+
+async def test_the_preview_says_how_many_acts_are_of_nobody(place):
+    members_file = a_file(place, Kind.MEMBERS, b"email,handle\nines@example.org,ines\n")
+    await imports.run(
+        members_file, dry_run=False, keys=place.keys, by=place.by, now=place.now
+    )
+    content = (
+        b"handle,kind,date\nines,post,2026-01-02 10:00\nbob,post,2026-01-02 10:00\n"
+        b"bob,reply,2026-01-03 10:00\n"
+    )
+    acts_file = a_file(place, Kind.ACTIVITY, content)
+    preview = await imports.preview(acts_file, by=place.by, now=place.now)
+    assert (preview.counts["new"], preview.tally.unlinked) == (3, 2)

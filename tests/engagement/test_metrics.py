@@ -220,3 +220,9 @@ async def test_another_workspaces_meetups_are_on_no_page(app, cast, path):
     await evenings.evening(place, AT, by=cast.as_dov, title="Chez Dov")
     async with world.browsing(app, cast.ana) as client:
         assert "Chez Dov" not in (await client.get(path)).text
+
+
+def test_what_is_withheld_is_not_said_to_be_unmeasured():
+    hidden = Figure("attended", None, State.MISSING, Unit.PEOPLE, why="too_few")
+    with use("fr"):
+        assert note(hidden) == "non montré\u00a0: trop peu de personnes"
