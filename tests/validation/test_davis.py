@@ -57,7 +57,7 @@ def as_csv(evenings):
     return out.getvalue().encode()
 
 
-async def test_the_report_of_the_series_equals_the_graph(cast):  # noqa: PLR0915
+async def test_the_report_of_the_series_equals_the_graph(cast):
     evenings, women = rooms()
     assert [len(people) for people in evenings] == PUBLISHED
     by = cast.as_ana

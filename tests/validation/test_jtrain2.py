@@ -75,7 +75,7 @@ async def bring(kind, content, place, channel, by):
     return await imports.run(given, dry_run=False, keys=KEYS, by=by, now=NOW)
 
 
-async def test_the_report_gives_the_published_effect(cast):  # noqa: PLR0915
+async def test_the_report_gives_the_published_effect(cast):
     everybody = people()
     by = cast.as_ana
     async with scoped(by):
