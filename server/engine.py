@@ -170,7 +170,7 @@ class Engine(PostgresEngine):
 
     async def batch(self, *_: object, **__: object) -> Any:  # noqa: ANN401
         message = "Piccolo's batch swallows errors; use a cursor inside atomic()."
-        raise NotImplementedError(message)
+        raise RuntimeError(message)
 
 
 @dataclass(frozen=True)

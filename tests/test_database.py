@@ -443,7 +443,7 @@ async def test_there_is_no_connection_without_a_transaction():
 
 
 async def test_piccolos_batch_is_refused():
-    with pytest.raises(NotImplementedError, match="swallows"):
+    with pytest.raises(RuntimeError, match="swallows"):
         await Membership.select().batch()
 
 
