@@ -175,7 +175,7 @@ def lifespan(
         finally:
             stop.set()
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 8)
+                await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 3)
             await asyncio.shield(app.state.pdf.stop())
             await asyncio.shield(DB.close())
 

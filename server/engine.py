@@ -143,7 +143,7 @@ class Engine(PostgresEngine):
         pool, self.pool = self.pool, None
         if pool is not None:
             try:
-                await asyncio.wait_for(pool.close(), timeout=5)
+                await asyncio.wait_for(pool.close(), timeout=2)
             except TimeoutError:
                 pool.terminate()
 

@@ -389,11 +389,11 @@ async def test_a_page_nested_beyond_reason_harms_nobody(press, nested):
 
 
 async def test_memory_is_limited(press):
-    cramped = PdfPool(1, memory=32 << 20)
+    cramped = PdfPool(1, memory=8 << 20)
     await cramped.start()
     try:
         with pytest.raises(RenderFailed, match=r"MemoryError|killed by its limits"):
-            await cramped.render(LONG_PAGE, {}, title="x")
+            await cramped.render(LONG_PAGE * 8, {}, title="x", seconds=60)
     finally:
         await cramped.stop()
     assert await press.render(LONG_PAGE, {}, title="x"), "with a gibibyte it prints"
