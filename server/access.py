@@ -156,8 +156,7 @@ def provide_now(request: ASGIConnection[Any, Any, Any, Any]) -> datetime:
 
 def provide_seat(request: ASGIConnection[Any, Any, Any, Any]) -> Seat:
     asking: Asking = request.scope["state"]["asking"]
-    if asking.seat is None:
-        raise NotFound
+    assert asking.seat is not None  # noqa: S101 - only pages behind in_workspace ask
     return asking.seat
 
 

@@ -420,3 +420,26 @@ def test_a_checksum_tells_a_mistyped_token():
 )
 def test_a_name_makes_an_address(name, slug):
     assert workspaces.slug_of(name) == slug
+
+
+async def test_the_house_opens_a_workspace_without_an_owner(cast):
+    look = await workspaces.make_workspace(
+        "Maison", language="fr", time_zone="Europe/Paris", by=system(), now=world.NOW
+    )
+    async with scoped(system(look.id)):
+        assert await workspaces.team() == []
+
+
+async def test_a_language_we_do_not_speak_is_refused(cast):
+    with pytest.raises(Invalid):
+        await workspaces.change_workspace(
+            cast.orbelune,
+            name="Orbelune",
+            color="#1d3a8a",
+            persona="",
+            signature="",
+            language="xx",
+            reply_to="",
+            by=cast.as_ana,
+            now=world.NOW,
+        )

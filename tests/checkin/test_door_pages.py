@@ -1,6 +1,7 @@
 """The organiser's page about the door, and the shell of the app."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -149,3 +150,23 @@ async def test_a_phone_learns_that_the_evening_is_closed(app, cast, evening):
         assert (await phone.get("/api/v1/door/status")).json()["is_closed"] is False
         await meetups.close(evening.meetup, by=cast.as_ana, now=evening.now)
         assert (await phone.get("/api/v1/door/status")).json()["is_closed"] is True
+
+
+async def test_a_walk_in_of_another_age_is_refused(app, cast, evening):
+    token = await a_phone(evening)
+    body = {"id": str(uuid4()), "name": "Zoé", "at": "1200-01-01T00:00:00Z"}
+    async with at_the_door(app, token, evening.now) as phone:
+        answer = await phone.post("/api/v1/door/walk-ins", json=body)
+    assert answer.status_code == 422
+    assert "at" in answer.json()["fields"]
+
+
+async def test_the_id_of_a_scan_is_not_given_to_a_walk_in(app, cast, evening):
+    token = await a_phone(evening)
+    ticket = await a_ticket(evening)
+    scan = a_fact(evening, ticket)
+    body = {"id": str(scan["id"]), "name": "Zoé", "at": evening.now.isoformat()}
+    async with at_the_door(app, token, evening.now) as phone:
+        await tell(phone, scan)
+        answer = await phone.post("/api/v1/door/walk-ins", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "id_taken")
