@@ -9,6 +9,7 @@ from email.message import Message
 from uuid import UUID
 
 from server.database import scoped, sql
+from server.workspaces import everywhere
 
 
 async def note_bounce(report: bytes, *, now: datetime) -> bool:
@@ -30,8 +31,7 @@ async def _mark_bounced(message_id: str, now: datetime) -> bool:
         letter_id = UUID(hex=message_id.strip("<> ").partition("@")[0])
     except ValueError:
         return False
-    workspaces = await sql("SELECT id FROM workspace")
-    async with scoped(frozenset(row["id"] for row in workspaces)):
+    async with scoped(await everywhere()):
         rows = await sql(
             "UPDATE letter SET bounced_at = $2, error = 'returned' WHERE id = $1"
             " AND message_id = $3 RETURNING id",

@@ -16,7 +16,7 @@ from piccolo.columns import Integer, Text, Timestamptz
 
 from server import accounts, audit, mail
 from server.audit import Actor, ActorKind
-from server.database import NOWHERE, Record, Row, atomic, one, scoped, sql, uuid7
+from server.database import NOWHERE, Record, Row, Scope, atomic, one, scoped, sql, uuid7
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.forms import calm
 from server.i18n import LANGUAGES, Lazy, lazy, zone
@@ -338,3 +338,8 @@ async def team() -> list[TeamMember]:
         " ORDER BY m.created_at LIMIT 500",
         into=TeamMember,
     )
+
+
+async def everywhere() -> Scope:
+    """Every workspace: for what belongs to none, a returned letter or a demo's mailbox."""
+    return frozenset(row["id"] for row in await sql("SELECT id FROM workspace"))

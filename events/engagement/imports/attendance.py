@@ -11,10 +11,9 @@ its own door says who came.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from uuid import UUID
 
 from events.engagement.imports import headings, members
@@ -374,11 +373,6 @@ async def _look_up(evenings: list[Evening], reading: Reading) -> None:
         if row is not None:
             evening.meetup_id = row["id"]
             evening.is_live = row["closed_at"] is None
-
-
-def _local_day(row: Mapping[str, Any]) -> date:
-    when: datetime = row["starts_at"].astimezone(zone(row["time_zone"]))
-    return when.date()
 
 
 async def _answers_there(
