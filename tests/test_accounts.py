@@ -216,6 +216,7 @@ async def test_a_wrong_password_says_nothing_of_the_address(browser, cast):
 
 
 async def test_a_password_signs_in_and_is_kept_as_argon2id(browser, cast):
+    assert 'type="password"' in (await browser.get("/sign-in/password")).text
     by = world.acting(cast.ana)
     await accounts.set_password(
         cast.ana, "quatre mots bien choisis", keep=None, by=by, now=datetime.now(UTC)

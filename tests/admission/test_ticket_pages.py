@@ -67,7 +67,7 @@ async def test_unknown_and_spoken_codes_open_nothing(browser, cast, keys):
     made = await registers(cast, meetup, keys, "chloe@example.org")
     code = _code(meetup, made.id, keys, 0)
     for text in (code.typed, "x", "A" * 128, "%00", "é" * 200, "..%2f"):
-        for way in ("t", "r"):
+        for way in ("t", "T", "r"):
             answer = await browser.get(f"/{way}/{text}", headers=CLOCK)
             assert answer.status_code == 404, (way, text)
             pdf = await browser.get(f"/{way}/{text}/ticket.pdf", headers=CLOCK)
@@ -92,7 +92,7 @@ async def test_the_paper_holds_the_very_code_of_the_page(browser, cast, keys):
     meetup = await a_meetup(cast, keys)
     made = await registers(cast, meetup, keys, "chloe@example.org")
     code = _code(meetup, made.id, keys, 0)
-    for way in (link_of(meetup, made, keys), f"/t/{code.text}"):
+    for way in (link_of(meetup, made, keys), f"/t/{code.text}", f"/T/{code.text}"):
         answer = await browser.get(f"{way}/ticket.pdf", headers=CLOCK)
         assert answer.headers["content-type"] == "application/pdf"
         assert seen_in(answer.content) == [code.url(world.ORIGIN)]
