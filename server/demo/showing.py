@@ -191,10 +191,6 @@ async def _sponsored(maker: Maker, now: datetime) -> None:
             await editions.freeze(
                 meetup, workspace=maker.look, origin=maker.settings.origin, by=by, now=now
             )
-        if meetup.closed_at is not None:
-            await editions.freeze(
-                meetup, workspace=maker.look, origin=maker.settings.origin, by=by, now=now
-            )
 
 
 async def _team(settings: Settings, maker: Maker, now: datetime) -> None:

@@ -146,10 +146,10 @@ async def examples(readers):
     """A value for each parameter of the site map; some depend on the address."""
     camille, anybody, eiko = (readers[name] for name in ("camille", "anybody", "eiko"))
     await anybody.send_form("/sign-in", {"email": "nouvelle@orbelune.example", "next": "/"})
-    letter = await _ticket_letter(anybody)
+    letter = await _letter_with("/r/", anybody)
     shown = (await anybody.get(f"/mailbox/{letter}/letter")).text
     capability = _first(r'/r/([^"/?]+)', shown)
-    signing = await anybody.first("/mailbox", rf'href="/mailbox/({UUID})"')
+    signing = await _letter_with("/sign-in/", anybody)
     closed = await camille.first("/w/orbelune/reports", r"/meetups/([^/\"]+-n-7)/report")
     portal = await eiko.first("/portal/orbelune", r'href="/portal/orbelune/([^"]+)"')
     people = await camille.first("/w/orbelune/people", rf'/people/({UUID})"')
@@ -189,16 +189,16 @@ async def examples(readers):
     return SimpleNamespace(usual=usual, special=special)
 
 
-async def _ticket_letter(anybody):
-    """The id of a letter with a ticket in it; the worker may still be writing it."""
+async def _letter_with(link, anybody):
+    """The id of the latest letter with such a link; the worker still writes others."""
     path = "/mailbox"
     for _ in range(10):
         text = (await anybody.get(path)).text
         for letter in re.findall(rf'href="/mailbox/({UUID})"', text):
-            if "/r/" in (await anybody.get(f"/mailbox/{letter}/letter")).text:
+            if link in (await anybody.get(f"/mailbox/{letter}/letter")).text:
                 return letter
         path = _first(r'href="(/mailbox\?before=[^"]+)"', text)
-    pytest.fail("No letter of the demo holds a ticket.")
+    pytest.fail(f"No letter of the demo holds {link}.")
 
 
 async def _code_of(letter, anybody):
