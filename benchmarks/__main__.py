@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks import door, engagement, figures, pages, registration
+from benchmarks import door, engagement, every, figures, many, pages, registration
 
 SCENARIOS: dict[str, Callable[[Sequence[str]], dict[str, Any]]] = {
     "registration": registration.measure,
     "door": door.measure,
     "engagement": engagement.measure,
     "pages": pages.measure,
+    "many": many.measure,
+    "every": every.measure,
 }
 
 

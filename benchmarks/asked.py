@@ -4,7 +4,7 @@ The application runs in this process over ASGI with a listener on its connection
 nothing escapes the count, whichever way a statement is written.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -49,9 +49,9 @@ class Asked:
         return sum(not text.startswith(AROUND) for text, _ in self.statements)
 
 
-async def sign_in(house: House, slug: str) -> str:
-    """The cookie of a seeded workspace's owner."""
-    email, by, now = f"owner@{slug}.example", system(), utc_now()
+async def sign_in(house: House, slug: str, role: str = "owner") -> str:
+    """The cookie of somebody of a seeded workspace."""
+    email, by, now = f"{role}@{slug}.example", system(), utc_now()
     async with house.inside():
         account = await accounts.account_for(email, name="", language="en", by=by, now=now)
         await accounts.set_password(account, PASSWORD, keep=None, by=by, now=now)
@@ -61,7 +61,7 @@ async def sign_in(house: House, slug: str) -> str:
     return f"{SESSION_COOKIE}={token}"
 
 
-async def asked(house: House, pages: list[Page], cookie: str) -> dict[str, Asked]:
+async def asked(house: House, pages: Sequence[Page], cookie: str) -> dict[str, Asked]:
     """What each page asks once everything that is kept in memory is there."""
     async with _listening(house) as (browser, heard):
         found = {}

@@ -229,20 +229,21 @@ async def _keep_incidents(holder: Holder, clashes: Sequence[Clash], *, by: Actor
         "INSERT INTO incident (id, workspace_id, meetup_id, registration_id, first_fact_id,"
         " second_fact_id, at) VALUES ($1, $2, $3, $4, $5, $6, $7)"
         " ON CONFLICT (workspace_id, first_fact_id, second_fact_id) DO NOTHING",
-        [
-            (
-                uuid7(),
-                by.workspace_id,
-                holder.meetup_id,
-                holder.id,
-                UUID(clash.first.id),
-                UUID(clash.second.id),
-                corrected(
-                    clash.second.at, clash.second.offset_ms, clash.second.received_at
-                ),
-            )
-            for clash in clashes
-        ],
+        [_incident(holder, clash, by) for clash in clashes],
+    )
+
+
+def _incident(holder: Holder, clash: Clash, by: Actor) -> tuple[object, ...]:
+    """The row of a clash; it happened when the second entry did, by the server's clock."""
+    second = clash.second
+    return (
+        uuid7(),
+        by.workspace_id,
+        holder.meetup_id,
+        holder.id,
+        UUID(clash.first.id),
+        UUID(second.id),
+        corrected(second.at, second.offset_ms, second.received_at),
     )
 
 

@@ -9,6 +9,7 @@ import base64
 import hashlib
 from datetime import datetime, timedelta
 
+import asyncpg
 import msgspec
 
 from checkin.devices import Station
@@ -88,22 +89,32 @@ async def roster(station: Station, keys: Keys) -> Roster:
         station.workspace_id,
         station.meetup_id,
     )
-    entries = sorted(
-        row["code_hash"][:HASH_BYTES]
-        + bytes(
-            [
-                REPLACED
-                if row["is_replaced"]
-                else status_byte(
-                    row["status"],
-                    is_inside=row["is_inside"],
-                    has_been_in=row["has_been_in"],
-                )
-            ]
-        )
-        for row in rows
-    )
+    entries = sorted(_entry(row) for row in rows)
     return _roster(station, keys, b"".join(entries), len(entries))
+
+
+def _entry(row: asyncpg.Record) -> bytes:
+    """The beginning of a code's hash, and what is known of its holder in one byte."""
+    known = (
+        REPLACED
+        if row["is_replaced"]
+        else status_byte(
+            row["status"], is_inside=row["is_inside"], has_been_in=row["has_been_in"]
+        )
+    )
+    begins: bytes = row["code_hash"][:HASH_BYTES]
+    return begins + bytes([known])
+
+
+def _gate(station: Station) -> RosterGate:
+    return RosterGate(
+        id=str(station.gate_id),
+        name=station.gate,
+        opens_at=station.opens_at,
+        closes_at=station.closes_at,
+        once=True,
+        may_reenter=station.may_reenter,
+    )
 
 
 def _roster(station: Station, keys: Keys, blob: bytes, count: int) -> Roster:
@@ -119,14 +130,7 @@ def _roster(station: Station, keys: Keys, blob: bytes, count: int) -> Roster:
         station.ends_at,
         station.time_zone,
     )
-    gate = RosterGate(
-        id=str(station.gate_id),
-        name=station.gate,
-        opens_at=station.opens_at,
-        closes_at=station.closes_at,
-        once=True,
-        may_reenter=station.may_reenter,
-    )
+    gate = _gate(station)
     said = msgspec.json.encode([meetup, gate, public])
     return Roster(
         version=hashlib.sha256(said + blob).hexdigest()[:24],

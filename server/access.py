@@ -23,8 +23,9 @@ from server.errors import Forbidden, NotFound, NotSignedIn
 from server.forms import TOKEN_FIELD
 from server.i18n import lazy
 from server.web import AnyConnection, Asking, asking_of, form_of
-from server.workspaces import Role, Seat
+from server.workspaces import Role, Seat, WorkspaceArchived
 
+ON_ARCHIVED = "on_archived"  # an act that an archived workspace still takes
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
@@ -41,6 +42,7 @@ class NotFromOurPage(Forbidden):
 
 async def same_site(connection: AnyConnection, _: BaseRouteHandler) -> None:
     """An unsafe request comes from a page of ours and, signed in, carries its token."""
+    workspaces.opened.set(None)  # every request begins with no archive open
     if _method(connection) in SAFE:
         return
     asking = await asking_of(connection)
@@ -81,12 +83,25 @@ def in_workspace(roles: frozenset[Role]) -> Guard:
         asking = await asking_of(connection)
         slug = connection.path_params["slug"]
         seat = next((one for one in asking.seats if one.slug == slug), None)
+        archived = None if seat else await _archived(asking, slug)
+        seat = seat or archived
         if seat is None or not await _has_role(asking, seat, roles):
             raise NotFound
+        if archived is not None:
+            if _method(connection) not in SAFE and not handler.opt.get(ON_ARCHIVED):
+                raise WorkspaceArchived
+            workspaces.opened.set(archived.workspace_id)
         asking.seat = seat
         connection.scope["state"]["by"] = asking.myself(seat.workspace_id, role=seat.role)
 
     return guard
+
+
+async def _archived(asking: Asking, slug: str) -> Seat | None:
+    """An archived workspace of this account: out of the switcher, still readable."""
+    assert asking.account is not None  # noqa: S101 - signed_in came first
+    found = await workspaces.seats(asking.account.account_id, archived=True)
+    return next((one for one in found if one.slug == slug), None)
 
 
 async def _has_role(asking: Asking, seat: Seat, roles: frozenset[Role]) -> bool:

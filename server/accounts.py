@@ -43,6 +43,7 @@ class Account(Row):
     password_hash = Text(null=True, default=None)
     created_at = Timestamptz()
     disabled_at = Timestamptz(null=True, default=None)
+    signed_in_at = Timestamptz(null=True, default=None)
 
 
 class LinkUnusable(Conflict):
@@ -285,9 +286,8 @@ async def describe(
 
 async def _open_session(account_id: UUID, *, agent: str, by: Actor, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
-    enabled = await one(
-        "SELECT 1 FROM account WHERE id = $1 AND disabled_at IS NULL", account_id
-    )
+    seen = "UPDATE account SET signed_in_at = $2 WHERE id = $1 AND disabled_at IS NULL"
+    enabled = await one(f"{seen} RETURNING id", account_id, now)
     if enabled is None:
         raise LinkUnusable
     await sql(

@@ -20,6 +20,9 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from events.admission import letters
+from events.admission.followers import Herald
+from events.planning.nudges import Nudges
+from events.planning.reminders import Reminders
 from server import assets, errors, jobs, schema, telemetry
 from server.access import DEPENDENCIES, same_site
 from server.database import DB, Address, is_retryable
@@ -96,7 +99,7 @@ def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     elif is_retryable(error):
         status = 503
     elif isinstance(error, asyncpg.DataError | UnicodeError | RecursionError):
-        status = 400
+        status = 404 if "\0" in asking.path else 400
     else:
         status = 500
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -200,6 +203,9 @@ def make_app(
     Without addresses the caller has opened the database and the PDF pool itself (tests).
     """
     Postman(settings)
+    Nudges(settings)
+    Reminders(settings)
+    Herald(settings)
     app = Litestar(
         route_handlers=routes(settings),
         dependencies=DEPENDENCIES,

@@ -12,7 +12,15 @@ from typing import Any
 
 BUILT = Path(__file__).parent / "static" / "built"
 PREFIX = "/static/"
-NEEDED = ("site.css", "site.js", "print.css", "scanner.js", "sw.js", "zxing_reader.wasm")
+NEEDED = (
+    "site.css",
+    "site.js",
+    "public.js",
+    "print.css",
+    "scanner.js",
+    "sw.js",
+    "zxing_reader.wasm",
+)
 
 
 class AssetsMissing(Exception):

@@ -186,6 +186,12 @@ async def _checks() -> AsyncIterator[Finding]:
         is_well=not role["mighty"],
         said=said if role["mighty"] else "the application sees only what it is shown",
     )
+    async for check in _work():
+        yield check
+
+
+async def _work() -> AsyncIterator[Finding]:
+    """Do letters leave, and was no job given up?"""
     waiting = await jobs.oldest_waiting()
     said = "no letter waits long"
     if waiting > OLDEST_JOB:

@@ -5,6 +5,7 @@ goes out gets the same strict headers. The address is the peer's, unless the pee
 proxy we were told about by name.
 """
 
+import gzip
 import logging
 import re
 import time
@@ -24,11 +25,13 @@ from server.database import uuid7
 from server.i18n import LANGUAGES, preferred
 from server.i18n import language as spoken
 from server.settings import Settings
-from server.web import LANGUAGE_COOKIE, Asking, asked_language
+from server.web import LANGUAGE_COOKIE, SESSION_COOKIE, Asking, asked_language
 
 CLOCK_HEADER = "x-apero-now"
 PROBES = frozenset({"/healthz", "/readyz"})  # asked by machines that know no host name
 A_YEAR = 365 * 24 * 3600
+PACKED_TYPES = ("text/html", "application/xml")
+SHORTEST_PACKED = 1_000
 
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self';"
@@ -105,6 +108,10 @@ def is_same_site(headers: Mapping[str, str], settings: Settings) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return True
+    # A page that sends no referrer sends no origin either; the browser still vouches for
+    # it, and no page can write that header itself (Fetch, "append the Origin header").
+    if origin == "null":
+        return headers.get("sec-fetch-site") == "same-origin"
     try:
         host = urlsplit(origin).netloc.lower()
     except ValueError:
@@ -113,6 +120,16 @@ def is_same_site(headers: Mapping[str, str], settings: Settings) -> bool:
         urlsplit(settings.origin).netloc.lower(),
         headers.get("host", "").lower(),
     }
+
+
+def may_pack(headers: Mapping[str, str], asking: Asking) -> bool:
+    """May this answer be compressed?
+
+    Not for whoever is signed in: a page that shows what was typed beside a secret of hers
+    would tell that secret by its length (Gluck, Harris and Prado, BREACH, 2013).
+    """
+    takes = "gzip" in headers.get("accept-encoding", "")
+    return takes and SESSION_COOKIE not in asking.cookies
 
 
 def clock(settings: Settings, text: str | None) -> datetime:
@@ -146,7 +163,8 @@ class Edge:
         }
         asking = self._asking(scope, headers)
         scope.setdefault("state", {})["asking"] = asking
-        leave = _Leaving(send, self._dress, asking, is_head=scope["method"] == "HEAD")
+        packs = may_pack(headers, asking)
+        leave = _Leaving(send, self._dress, asking, scope["method"] == "HEAD", packs=packs)
         if leave.is_head:
             scope["method"] = "GET"  # routes answer GET; what HEAD must not see stays here
         started = time.perf_counter()
@@ -155,18 +173,7 @@ class Edge:
             await self._answer(scope, receive, leave, headers.get("host", ""))
         finally:
             spoken.reset(spoken_before)
-            seconds = time.perf_counter() - started
-            telemetry.answered(scope["method"], _route(scope), leave.status, seconds)
-            log.info(
-                "request",
-                extra={
-                    "request": asking.request_id,
-                    "method": scope["method"],
-                    "route": _route(scope),
-                    "status": leave.status,
-                    "ms": round(seconds * 1000, 1),
-                },
-            )
+            _note(scope, asking, leave.status, time.perf_counter() - started)
 
     async def _answer(self, scope: Any, receive: Any, leave: "_Leaving", host: str) -> None:  # noqa: ANN401
         if scope["path"] not in PROBES and not is_our_host(host, self.settings):
@@ -213,29 +220,75 @@ class Edge:
 
 
 class _Leaving:
-    """The way out of one answer: dressed at its start, without a body for HEAD."""
+    """The way out of one answer: dressed at its start, without a body for HEAD.
+
+    A page that comes in one piece is compressed where it may be.
+    """
 
     def __init__(
         self,
         send: Send,
         dress: Callable[[Any, Asking], None],
         asking: Asking,
+        is_head: bool,  # noqa: FBT001 - private, and named at its one call
         *,
-        is_head: bool,
+        packs: bool,
     ) -> None:
         self.send = send
         self.dress = dress
         self.asking = asking
         self.is_head = is_head
+        self.packs = packs
+        self.held: Any = None  # the start of a page, until its whole body is seen
         self.status = 0
 
     async def __call__(self, message: Any) -> None:  # noqa: ANN401
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.dress(message, self.asking)
-        elif self.is_head:
+            if self.packs and _is_page(message):
+                self.held = message
+                return
+        elif self.held is not None:
+            start, self.held = self.held, None
+            if not message.get("more_body"):
+                message["body"] = _packed(start, message.get("body", b""))
+            await self.send(start)
+        if message["type"] == "http.response.body" and self.is_head:
             message["body"] = b""
         await self.send(message)
+
+
+def _note(scope: Any, asking: Asking, status: int, seconds: float) -> None:  # noqa: ANN401
+    """Count and write down that a request was answered."""
+    telemetry.answered(scope["method"], _route(scope), status, seconds)
+    log.info(
+        "request",
+        extra={
+            "request": asking.request_id,
+            "method": scope["method"],
+            "route": _route(scope),
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+        },
+    )
+
+
+def _is_page(start: Any) -> bool:  # noqa: ANN401
+    headers = MutableScopeHeaders.from_message(start)
+    return str(headers.get("content-type", "")).startswith(PACKED_TYPES)
+
+
+def _packed(start: Any, body: bytes) -> bytes:  # noqa: ANN401
+    """The body compressed, and said so in the headers; a short one stays as it is."""
+    headers = MutableScopeHeaders.from_message(start)
+    headers.add("vary", "accept-encoding")
+    if len(body) < SHORTEST_PACKED or "content-encoding" in headers:
+        return body
+    packed = gzip.compress(body, 6, mtime=0)
+    headers["content-encoding"] = "gzip"
+    headers["content-length"] = str(len(packed))
+    return packed
 
 
 def _route(scope: Any) -> str:  # noqa: ANN401

@@ -40,6 +40,12 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 
 
+_HOURS = re.compile(
+    r"([0-9]{1,5})(?:\s?[h:]\s?([0-5][0-9])?|\s?(min|mn)|[.,]([0-9]{1,2})\s?h?)?"
+)
+LONGEST_TIME = 100_000
+
+
 class Form(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The base of every form: what it does not name is refused."""
 
@@ -60,6 +66,12 @@ class Prose(str):
 
 class Email(str):
     """An e-mail address, lower case."""
+
+    __slots__ = ()
+
+
+class Minutes(int):
+    """A time worked in minutes, typed as 90 min, 1:30, 1h30, 1,5 or 2 h."""
 
     __slots__ = ()
 
@@ -106,6 +118,20 @@ def email(text: str) -> str:
     return address
 
 
+def minutes(text: str) -> int:
+    """A time worked in minutes, or Invalid: 2 and 2h are hours, 90 min is minutes."""
+    found = _HOURS.fullmatch(clean(text).lower())
+    if found is None:
+        raise Invalid(minutes=lazy("Write a time such as 1:30."))
+    number, past, is_minutes, share = found.groups()
+    time = int(number) if is_minutes else int(number) * 60 + int(past or 0)
+    if share:
+        time += round(60 * int(share) / 10 ** len(share))
+    if time > LONGEST_TIME:
+        raise Invalid(minutes=lazy("This number is too large."))
+    return time
+
+
 def read(shape: type[Shape], typed: Mapping[str, Any]) -> Shape:
     """The typed values as `shape`. Raises Invalid with one sentence for each wrong field."""  # noqa: E501
     known = {one.encode_name: one for one in fields_of(shape)}
@@ -121,6 +147,8 @@ def read(shape: type[Shape], typed: Mapping[str, Any]) -> Shape:
                 wrong[name] = lazy("This answer is missing.")
         except _Wrong as problem:
             wrong[name] = problem.message
+        except Invalid as no:
+            wrong[name] = next(iter(no.fields.values()))
     if wrong:
         raise Invalid(**wrong)
     return shape(**values)
@@ -155,8 +183,8 @@ def _value(kind: Any, raw: Any) -> Any:  # noqa: ANN401, C901 - one line a kind
         return _text(kind, raw)
     if kind is bool and isinstance(raw, bool):
         return raw
-    if kind is int:
-        return _whole(raw)
+    if kind in {int, Minutes}:
+        return _whole(raw) if kind is int else Minutes(minutes(str(raw)))
     if kind in {date, datetime, UUID} or issubclass(kind, StrEnum):
         return _parsed(kind, clean(str(raw)))
     raise _Wrong(lazy("This answer cannot be read."))

@@ -202,6 +202,12 @@ def percent(share: float | Decimal, digits: int = 0) -> str:
     return _spaced(numbers.format_percent(share, pattern, language.get()))
 
 
+def duration(minutes: int) -> str:
+    """A time worked as people say it: 90 minutes are 1 h 30."""
+    hours, rest = divmod(minutes, 60)
+    return gettext("%(hours)s h %(minutes)s", hours=hours, minutes=f"{rest:02}")
+
+
 def money(cents: int, currency: str) -> str:
     """A sum given in the currency's smallest unit: « 12,50 € », "€12.50"."""
     amount = Decimal(cents).scaleb(-numbers.get_currency_precision(currency))

@@ -56,6 +56,7 @@ class Letter(Row):
     body_text = Text()
     body_html = Text()
     makers = JSONB()
+    unsubscribe_href = Text()
     created_at = Timestamptz()
     attempts = Integer()
     message_id = Text(null=True, default=None)
@@ -80,6 +81,7 @@ class Written(msgspec.Struct):
     body_text: str
     body_html: str
     makers: list[list[str]]
+    unsubscribe_href: str
     created_at: datetime
     attempts: int
     message_id: str | None
@@ -139,6 +141,7 @@ async def post(
     workspace: Look | None = None,
     makers: Sequence[tuple[str, UUID]] = (),
     once: str | None = None,
+    unsubscribe_href: str = "",
     now: datetime,
 ) -> UUID | None:
     """Write a letter and queue its sending, in the current transaction.
@@ -147,19 +150,17 @@ async def post(
     None when a letter with this `once` key was written before.
     """
     with use(language):
-        shown = {
-            "workspace": workspace,
-            "lang": language,
-            "brand": colors.brand(workspace.color) if workspace else None,
-            **context,
-        }
-        subject, _, text = render(f"mail/{kind}.txt", **shown).strip().partition("\n")
-        html = _inliner().inline(render(f"mail/{kind}.html", **shown))
+        shown = {"unsubscribe_href": unsubscribe_href, **context}
+        words = _rendered(kind, language, workspace, shown)
+        sender_name = workspace.sender_name if workspace else "Apéro"
+        if workspace and workspace.logo_id:
+            makers = [*makers, ("logo", workspace.logo_id)]
     id_ = uuid7()
     row = await one(
         "INSERT INTO letter (id, workspace_id, kind, once_key, recipient, language,"
-        " sender_name, reply_to, subject, body_text, body_html, makers, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::jsonb, $13)"
+        " sender_name, reply_to, subject, body_text, body_html, makers, created_at,"
+        " unsubscribe_href)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::jsonb, $13, $14)"
         " ON CONFLICT (workspace_id, once_key) DO NOTHING RETURNING id",
         id_,
         workspace.id if workspace else None,
@@ -167,13 +168,12 @@ async def post(
         once,
         to,
         language,
-        workspace.name if workspace else "Apéro",
+        sender_name,
         workspace.reply_to if workspace else "",
-        " ".join(subject.split())[:200],
-        text.strip() + "\n",
-        html,
+        *words,
         json.dumps([[name, str(about)] for name, about in makers]),
         now,
+        unsubscribe_href,
     )
     if row is None:
         return None
@@ -181,8 +181,20 @@ async def post(
     return id_
 
 
-def _inliner() -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
+def _rendered(
+    kind: str, language: str, workspace: Look | None, context: Mapping[str, Any]
+) -> tuple[str, str, str]:
+    """The subject, the text and the HTML of a letter, in the workspace's voice."""
+    shown = {
+        "workspace": workspace.in_letters() if workspace else None,
+        "lang": language,
+        "brand": colors.brand(workspace.color) if workspace else None,
+        **context,
+    }
+    subject, _, text = render(f"mail/{kind}.txt", **shown).strip().partition("\n")
+    inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
+    html = inliner.inline(render(f"mail/{kind}.html", **shown))
+    return " ".join(subject.split())[:200], text.strip() + "\n", html
 
 
 def _ticket(letter_id: UUID, workspace_id: UUID | None) -> dict[str, Any]:
@@ -292,6 +304,9 @@ class Postman:
         message["Content-Language"] = letter.language
         if letter.reply_to:
             message["Reply-To"] = Address(addr_spec=letter.reply_to)
+        if letter.unsubscribe_href:  # one gesture in the mail program (RFC 8058)
+            message["List-Unsubscribe"] = f"<{letter.unsubscribe_href}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(letter.body_text)
         message.add_alternative(letter.body_html, subtype="html")
         _enclose(message, await enclosures(letter))
@@ -360,8 +375,8 @@ async def enclosures(letter: Written) -> list[Enclosure]:
 
 _WRITTEN = (
     "SELECT id, workspace_id, kind, recipient, language, sender_name, reply_to, subject,"
-    " body_text, body_html, makers::text, created_at, attempts, message_id, sent_at,"
-    " bounced_at, failed_at, error FROM letter"
+    " body_text, body_html, makers::text, unsubscribe_href, created_at, attempts,"
+    " message_id, sent_at, bounced_at, failed_at, error FROM letter"
 )
 
 

@@ -53,6 +53,12 @@ UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e"
     "\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+WRONG_LINKS = Markup("<!--wrong fields-->")
+WRONG_FIELD = re.compile(
+    r'(?:id="(?P<set>[^"]+)" )?(?:class="field" )?data-wrong[^>]*>\s*'
+    r'(?:<label[^>]* for="(?P<one>[^"]+)">(?:<input[^>]*>\s*<span>)?|<legend[^>]*>)'
+    r"(?P<label>[^<]+)"
+)
 PLACEHOLDER = re.compile(r"\{([a-z][a-z_]{0,39})\}")
 ATTRIBUTE_CHARACTERS = "!#$&+-.^_`|~"  # RFC 8187, 3.2.1
 LONGEST_FILENAME = 120
@@ -133,6 +139,7 @@ def environment() -> Environment:
     )
     ours.filters |= {shows.__name__: _for_each_reader(shows) for shows in FILTERS}
     ours.globals |= {"asset": asset, "span": i18n.span, "language": i18n.language.get}
+    ours.globals["wrong_links"] = lambda: WRONG_LINKS
     return ours
 
 
@@ -143,7 +150,19 @@ def reload_templates(*, on: bool = True) -> None:
 
 def render(template: str, /, **context: object) -> str:
     """The page or letter in the reader's language."""
-    return environment().get_template(template).render(context)
+    return _linked(environment().get_template(template).render(context))
+
+
+def _linked(html: str) -> str:
+    """Name each wrong field where the form says that answers are wrong, and lead to it."""
+    if WRONG_LINKS not in html:
+        return html
+    links = ", ".join(
+        f'<a href="#{found["one"] or found["set"]}">{found["label"].strip()}</a>'
+        for found in WRONG_FIELD.finditer(html)
+        if found["one"] or found["set"]
+    )
+    return html.replace(WRONG_LINKS, links)
 
 
 def _for_each_reader(shows: Callable[..., str]) -> Callable[..., str]:
@@ -430,7 +449,7 @@ def _unpacked(content: bytes) -> bytes:
     """A compressed font as the plain one: done once, it is most of a page's time."""
     if not content.startswith(b"wOF2"):
         return content
-    from fontTools.ttLib import woff2  # type: ignore[import-untyped] # noqa: PLC0415
+    from fontTools.ttLib import woff2  # noqa: PLC0415
 
     plain = io.BytesIO()
     try:

@@ -26,7 +26,7 @@ from server.settings import BadSettings, Settings
 LOCK = 7_315_001
 OLDEST_VERSION = 15
 DATABASE = "apero"
-APPEND_ONLY = ("audit_entry", "checkin", "consent", "report_edition")
+APPEND_ONLY = ("audit_entry", "charter", "checkin", "consent", "report_edition")
 SECRET = ("account", "session", "magic_link", "api_token")
 
 
@@ -245,7 +245,11 @@ async def _narrow(addresses: Addresses) -> None:
         await connection().execute(f'REVOKE SELECT ON {table} FROM "{report}"')  # noqa: S608 - our own names
     for table in APPEND_ONLY:
         await connection().execute(f'REVOKE UPDATE, DELETE ON {table} FROM "{app}"')
+    # A consent never changes, but two records of one person may be merged.
+    await connection().execute(f'GRANT UPDATE (member_id) ON consent TO "{app}"')
     await connection().execute(f'REVOKE INSERT, UPDATE, DELETE ON migration FROM "{app}"')
+    await connection().execute("REVOKE ALL ON FUNCTION apero_erase(uuid) FROM PUBLIC")
+    await connection().execute(f'GRANT EXECUTE ON FUNCTION apero_erase(uuid) TO "{app}"')
 
 
 async def is_current() -> bool:

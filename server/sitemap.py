@@ -6,7 +6,7 @@ the handlers its page modules offer it.
 
 from collections.abc import Sequence
 from copy import copy
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
@@ -14,34 +14,105 @@ from litestar.types import ControllerRouterHandler, Guard
 
 from checkin.pages import facts, gates, scanner
 from events.pages import (
+    ambassador,
+    ambassadors,
+    api_ambassadors,
+    api_budgets,
+    api_identities,
     api_meetups,
     api_people,
+    api_planning,
     api_registrations,
     api_reports,
+    api_segments,
+    api_series,
+    api_sponsors,
+    api_workspaces,
+    brands,
+    budgets,
     communities,
+    deals,
+    evenings,
+    feeds,
+    following,
     home,
     imports,
     meetups,
+    merges,
     people,
     planning,
     portal,
     public,
+    recurrences,
     registrations,
     reports,
+    segments,
     series,
+    showcase,
+    spending,
     sponsors,
     tickets,
+    venues,
+    verifications,
 )
 from server import health
 from server.access import by_token, in_workspace, signed_in
-from server.pages import account, house, signing, workspace
+from server.pages import account, charter, house, pictures, signing, workspace
 from server.settings import Settings
 from server.workspaces import DOOR_STAFF, ORGANISERS, OWNERS, TEAM, Role
 
 SITE = "/"
 WORKSPACE = "/w/{slug:str}"
 PORTAL = "/portal/{slug:str}"
+AMBASSADOR = "/ambassador/{slug:str}"
 API = "/api/v1"
+
+
+READ_BY_TEAM: Sequence[Sequence[ControllerRouterHandler]] = (
+    home.TEAM,
+    pictures.TEAM,
+    meetups.READS,
+    series.READS,
+    registrations.READS,
+    sponsors.READS,
+    reports.TEAM,
+    people.TEAM,
+    communities.TEAM,
+    imports.TEAM,
+    segments.READS,
+    merges.READS,
+    verifications.READS,
+    ambassadors.READS,
+    deals.READS,
+    venues.READS,
+    evenings.READS,
+    recurrences.READS,
+    budgets.READS,
+    spending.READS,
+)
+DONE_BY_ORGANISERS: Sequence[Sequence[ControllerRouterHandler]] = (
+    meetups.WRITES,
+    planning.WRITES,
+    registrations.WRITES,
+    sponsors.WRITES,
+    segments.WRITES,
+    merges.WRITES,
+    verifications.WRITES,
+    ambassadors.WRITES,
+    deals.WRITES,
+    venues.WRITES,
+    evenings.WRITES,
+    series.WRITES,
+    recurrences.WRITES,
+    budgets.WRITES,
+)
+
+
+class Subject(Protocol):
+    """A page module of the API."""
+
+    READS: list[HTTPRouteHandler]
+    WRITES: list[HTTPRouteHandler]
 
 
 class Audience(NamedTuple):
@@ -66,45 +137,41 @@ def _public(settings: Settings) -> list[Audience]:
         Audience(SITE, None, house.MAILBOX if settings.has_mailbox else []),
         Audience(SITE, None, signing.PUBLIC),
         Audience(WORKSPACE, None, workspace.PUBLIC),
+        Audience(SITE, None, pictures.PUBLIC),
+        Audience(SITE, None, charter.PUBLIC),
         # Whoever reads an agenda, registers, or holds a ticket
         Audience(SITE, None, public.ROUTES),
         Audience(SITE, None, tickets.ROUTES),
+        Audience(SITE, None, showcase.PUBLIC),
+        Audience(SITE, None, feeds.PUBLIC),
+        Audience(SITE, None, following.PUBLIC),
+        Audience(SITE, None, ambassador.PUBLIC),
+        Audience(SITE, None, verifications.PUBLIC),
         # The door: an empty shell for anybody
         Audience(SITE, None, scanner.PUBLIC),
         # Whoever is signed in
         Audience(SITE, signed_in, account.SIGNED_IN),
+        Audience(SITE, signed_in, brands.SIGNED_IN),
     ]
 
 
 def _of_workspaces() -> list[Audience]:
     """What the people of a workspace may ask for, by role."""
-    in_team, organising = in_workspace(TEAM), in_workspace(ORGANISERS)
     return [
-        # Its team reads
-        *(
-            Audience(WORKSPACE, in_team, handlers)
-            for handlers in (
-                home.TEAM,
-                meetups.READS,
-                series.READS,
-                registrations.READS,
-                sponsors.READS,
-                reports.TEAM,
-                people.TEAM,
-                communities.TEAM,
-                imports.TEAM,
-            )
-        ),
-        # Its organisers act
-        Audience(WORKSPACE, organising, meetups.WRITES),
-        Audience(WORKSPACE, organising, planning.WRITES),
-        Audience(WORKSPACE, organising, registrations.WRITES),
-        Audience(WORKSPACE, organising, sponsors.WRITES),
+        *_all(in_workspace(TEAM), READ_BY_TEAM),
+        *_all(in_workspace(ORGANISERS), DONE_BY_ORGANISERS),
         # Its door staff, its owners, its sponsors' contacts
         Audience(WORKSPACE, in_workspace(DOOR_STAFF), gates.DOOR_STAFF),
         Audience(WORKSPACE, in_workspace(OWNERS), workspace.OWNERS),
+        Audience(WORKSPACE, in_workspace(OWNERS), brands.OWNERS),
+        Audience(AMBASSADOR, in_workspace(frozenset({Role.AMBASSADOR})), ambassador.OWN),
         Audience(PORTAL, in_workspace(frozenset({Role.SPONSOR})), portal.SPONSORS),
     ]
+
+
+def _all(guard: Guard, many: Sequence[Sequence[ControllerRouterHandler]]) -> list[Audience]:
+    """One audience of a workspace, with everything it is offered."""
+    return [Audience(WORKSPACE, guard, handlers) for handlers in many]
 
 
 def _machines() -> list[Audience]:
@@ -120,6 +187,23 @@ def _machines() -> list[Audience]:
         Audience(API, reads, api_people.READS, "people"),
         Audience(API, writes, api_people.WRITES, "people"),
         Audience(API, reads, api_reports.TEAM, "reports"),
+        Audience(API, reads, api_workspaces.READS, "workspace"),
+        Audience(API, by_token(OWNERS), api_workspaces.WRITES, "workspace"),
+        *_both(api_segments, "people"),
+        *_both(api_identities, "people"),
+        *_both(api_ambassadors, "ambassadors"),
+        *_both(api_sponsors, "sponsors"),
+        *_both(api_planning, "planning"),
+        *_both(api_series, "series"),
+        *_both(api_budgets, "budgets"),
+    ]
+
+
+def _both(module: Subject, tag: str) -> list[Audience]:
+    """A subject that the team's tokens read and the organisers' tokens write."""
+    return [
+        Audience(API, by_token(TEAM), module.READS, tag),
+        Audience(API, by_token(ORGANISERS), module.WRITES, tag),
     ]
 
 

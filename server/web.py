@@ -20,19 +20,24 @@ from litestar.response import Response
 
 from server.accounts import SignedIn, signed_in
 from server.audit import Actor, ActorKind
-from server.errors import Invalid
+from server.errors import Invalid, NotFound
 from server.i18n import LANGUAGES, lazy
 from server.i18n import language as spoken
 from server.look import Look
 from server.rendering import render
 from server.settings import Settings
-from server.workspaces import OWNERS, ROLE_NAMES, TEAM, Role, Seat
+from server.workspaces import OWNERS, ROLE_NAMES, TEAM, Role, Seat, look
 
 SESSION_COOKIE = "__Host-apero"
 BROWSER_COOKIE = "__Host-browser"
 SAID_COOKIE = "__Host-said"
 LANGUAGE_COOKIE = "apero_lang"
 MOST_FIELDS = 500
+SPONSORS = ("/packages", "/sponsorships", "/deliverables")
+PEOPLE = (
+    *("/communities", "/segments", "/ambassadors", "/duplicates", "/import"),
+    *("/merges", "/identities", "/channels"),
+)
 LANGUAGE_NAMES = {"fr": "Français", "en": "English"}
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
@@ -135,11 +140,15 @@ def page(
     **context: Any,  # noqa: ANN401
 ) -> Response[str]:
     """A page of ours, in the reader's language."""
+    # Whoever found the account may have done so in another task, with its own context.
+    spoken.set(asking.lang)
     said, gone = _said(asking)
     shown = {
         "lang": asking.lang,
         "csrf_token": asking.csrf,
         "lang_links": _lang_links(asking),
+        # A refusal repeats nothing of what was asked.
+        "page_address": "" if status >= 400 else _address(asking),  # noqa: PLR2004
         "said": said,
         "workspace": asking.seat,
         **_frame(asking),
@@ -150,6 +159,13 @@ def page(
         shown.setdefault("brand_href", brand_href(look))
     html = render(template, **shown)
     return Response(html, media_type="text/html", status_code=status, cookies=gone)
+
+
+def _address(asking: Asking) -> str:
+    """The whole address of this page; "" for a path that looks like another site's."""
+    if asking.path.startswith("//"):
+        return ""
+    return asking.settings.origin + quote(asking.path, errors="replace")
 
 
 def brand_href(look: Look | Seat) -> str:
@@ -163,7 +179,8 @@ def home_of(seat: Seat) -> str:
         return f"/w/{seat.slug}"
     if seat.role is Role.DOOR:
         return f"/w/{seat.slug}/doors"
-    return f"/portal/{seat.slug}" if seat.role is Role.SPONSOR else "/account"
+    own = {Role.SPONSOR: "/portal", Role.AMBASSADOR: "/ambassador"}.get(seat.role)
+    return f"{own}/{seat.slug}" if own else "/account"
 
 
 def _frame(asking: Asking) -> dict[str, Any]:
@@ -186,6 +203,7 @@ def _frame(asking: Asking) -> dict[str, Any]:
             for one in asking.seats
         ],
         "nav": _nav(asking, seat.slug) if seat and seat.role in TEAM else [],
+        "is_archived": seat is not None and seat not in asking.seats,
         "home_href": home_of(seat) if seat else "/",
         "settings_href": f"/w/{seat.slug}/settings" if seat and seat.role in OWNERS else "",
         "search_href": f"/w/{seat.slug}/people" if seat and seat.role in TEAM else "",
@@ -199,9 +217,9 @@ def _nav(asking: Asking, slug: str) -> list[dict[str, object]]:
     """The rail of the organiser's pages."""
     links = (
         ("", lazy("Home"), "home", ()),
-        ("/meetups", lazy("Meetups"), "calendar", ("/series",)),
-        ("/people", lazy("People"), "people", ("/communities", "/import")),
-        ("/sponsors", lazy("Sponsors"), "gift", ()),
+        ("/meetups", lazy("Meetups"), "calendar", ("/series", "/venues", "/budgets")),
+        ("/people", lazy("People"), "people", PEOPLE),
+        ("/sponsors", lazy("Sponsors"), "gift", SPONSORS),
         ("/reports", lazy("Reports"), "chart", ()),
     )
     here = asking.path.removeprefix(f"/w/{slug}")
@@ -296,6 +314,14 @@ async def typed(request: Request[Any, Any, Any]) -> dict[str, Any]:
     }
 
 
+def key_of(text: str | None) -> UUID | None:
+    """Where a list is read on; what is no key leads nowhere (NotFound)."""
+    try:
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise NotFound from error
+
+
 async def form_of(request: Request[Any, Any, Any]) -> FormMultiDict:
     """The form that was sent; refused when nobody could read or fill it."""
     try:
@@ -307,11 +333,35 @@ async def form_of(request: Request[Any, Any, Any]) -> FormMultiDict:
     return form
 
 
-def in_workspace_frame(asking: Asking, workspace: Look) -> dict[str, Any]:  # noqa: ARG001
+async def public_look(asking: Asking, slug: str) -> Look:
+    """The workspace of a public address; what follows is said in one of its languages."""
+    found = await look(slug)
+    _speak(asking, found)
+    return found
+
+
+def _speak(asking: Asking, workspace: Look) -> None:
+    if asking.lang not in workspace.languages:
+        asking.lang = workspace.language
+        spoken.set(asking.lang)
+
+
+def in_workspace_frame(asking: Asking, workspace: Look) -> dict[str, Any]:
     """What a public page of this workspace shows around its content."""
+    _speak(asking, workspace)
+    home = f"/m/{workspace.slug}"
+    links = (
+        (workspace.has_charter, lazy("Charter"), f"{home}/charter"),
+        (
+            workspace.has_ambassadors,
+            lazy("Become an ambassador"),
+            f"{home}/ambassadors/apply",
+        ),
+    )
     return {
+        "lang_links": [one for one in _lang_links(asking) if one[0] in workspace.languages],
         "workspace": workspace,
-        "home_href": f"/m/{workspace.slug}",
-        "agenda_href": f"/m/{workspace.slug}",
-        "foot_links": [],
+        "home_href": home,
+        "agenda_href": home,
+        "foot_links": [(str(label), href) for shown, label, href in links if shown],
     }

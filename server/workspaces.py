@@ -6,15 +6,16 @@ the next request. A token for the API is shown once and kept as a hash.
 
 import re
 import unicodedata
-from datetime import datetime
+from contextvars import ContextVar
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 from piccolo.columns import UUID as UuidColumn
-from piccolo.columns import Integer, Text, Timestamptz
+from piccolo.columns import Array, BigInt, Boolean, Integer, Text, Timestamptz
 
-from server import accounts, audit, mail
+from server import accounts, audit, limits, mail
 from server.audit import Actor, ActorKind
 from server.database import NOWHERE, Record, Row, Scope, atomic, one, scoped, sql, uuid7
 from server.errors import Conflict, Forbidden, Invalid, NotFound
@@ -40,6 +41,9 @@ TEAM = frozenset({Role.OWNER, Role.MANAGER, Role.MODERATOR})
 DOOR_STAFF = frozenset({Role.OWNER, Role.MANAGER, Role.MODERATOR, Role.DOOR})
 STRONGEST = tuple(Role)
 LONGEST_NAME = 200
+A_DAY = timedelta(days=1)
+# The archived workspace that this request may read: only the guard of its team says so.
+opened: ContextVar[UUID | None] = ContextVar("opened", default=None)
 ROLE_NAMES = {
     Role.OWNER: lazy("owner"),
     Role.MANAGER: lazy("organiser"),
@@ -59,14 +63,25 @@ class Workspace(Row):
     name = Text()
     color = Text()
     persona = Text()
+    persona_role = Text()
     signature = Text()
+    tone = Text()
     language = Text()
+    languages = Array(Text())
     time_zone = Text()
     currency = Text()
+    sender = Text()
     reply_to = Text()
+    logo_id = UuidColumn(null=True, default=None)
+    hour_cents = BigInt(null=True, default=None)
+    ranks_ambassadors = Boolean()
+    has_charter = Boolean()
+    has_ambassadors = Boolean()
     disclosure_k = Integer()
     created_at = Timestamptz()
     archived_at = Timestamptz(null=True, default=None)
+    erasing_at = Timestamptz(null=True, default=None)
+    embed_origins = Array(Text())
 
 
 class Membership(Record):
@@ -84,6 +99,10 @@ class WorkspaceNameTaken(Conflict):
 
 class SignUpClosed(Forbidden):
     message = lazy("New workspaces are opened by whoever runs this site. Ask them.")
+
+
+class WorkspaceArchived(Conflict):
+    message = lazy("This workspace is archived: it can be read, not changed.")
 
 
 class LastOwner(Conflict):
@@ -109,6 +128,7 @@ class TeamMember(msgspec.Struct):
     name: str
     role: Role
     created_at: datetime
+    is_pending: bool = False
 
 
 # Rules
@@ -131,7 +151,8 @@ def covers(mine: Role, wanted: Role) -> bool:
     return STRONGEST.index(mine) <= STRONGEST.index(wanted)
 
 
-def _checked_color(color: str) -> str:
+def checked_color(color: str) -> str:
+    """A colour such as #1d3a8a, lower case, or Invalid."""
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
         raise Invalid(color=lazy("Write a colour such as #1d3a8a."))
     return color.lower()
@@ -161,11 +182,13 @@ async def make_workspace(
     except (KeyError, ValueError, OSError) as error:
         raise Invalid(time_zone=lazy("Choose one of the answers offered.")) from error
     id_ = uuid7()
-    color = _checked_color(color)
+    color = checked_color(color)
     async with scoped(frozenset({id_})):
         row = await one(
-            "INSERT INTO workspace (id, slug, name, color, language, time_zone, created_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING RETURNING id",  # noqa: E501
+            "INSERT INTO workspace (id, slug, name, color, language, time_zone, created_at,"
+            " persona) VALUES ($1, $2, $3, $4, $5, $6, $7,"
+            " coalesce((SELECT name FROM account WHERE id = $8), ''))"
+            " ON CONFLICT (slug) DO NOTHING RETURNING id",
             id_,
             slug,
             name,
@@ -173,6 +196,7 @@ async def make_workspace(
             language,
             time_zone,
             now,
+            by.id if by.kind is ActorKind.ACCOUNT else None,
         )
         if row is None:
             raise WorkspaceNameTaken
@@ -184,52 +208,55 @@ async def make_workspace(
 
 
 @atomic()
-async def change_workspace(
-    workspace: Look,
+async def invite(
+    email: str,
+    role: Role,
     *,
-    name: str,
-    color: str,
-    persona: str,
-    signature: str,
-    language: str,
-    reply_to: str,
+    tells: bool = True,
+    workspace: Look,
+    origin: str,
     by: Actor,
     now: datetime,
-) -> None:
-    """Change how the brand looks and sounds."""
-    if language not in LANGUAGES:
-        raise Invalid(language=lazy("Choose one of the answers offered."))
-    await sql(
-        "UPDATE workspace SET name = $2, color = $3, persona = $4, signature = $5,"
-        " language = $6, reply_to = $7 WHERE id = $1",
-        workspace.id,
-        name,
-        _checked_color(color),
-        persona,
-        signature,
-        language,
-        reply_to,
-    )
-    await audit.note(by, "changed_workspace", workspace, at=now)
-
-
-@atomic()
-async def invite(
-    email: str, role: Role, *, workspace: Look, origin: str, by: Actor, now: datetime
 ) -> UUID:
-    """Give somebody a role and tell her by letter; twice changes nothing."""
+    """Give somebody a role and tell her by letter; twice changes nothing.
+
+    `tells` is false where another letter says more of it.
+    """
     account = await accounts.account_for(email, language=workspace.language, by=by, now=now)
     if await _seat(account, role, by=by, now=now):
         await audit.note(by, f"invited_{role}", workspace, at=now)
-        await mail.post(
-            "invitation",
-            to=email,
-            language=workspace.language,
-            workspace=workspace,
-            context={"url": f"{origin}/sign-in", "email": email, "role": role_name(role)},
-            now=now,
-        )
+        if tells:
+            await _write_invitation(email, role, workspace, origin, now=now)
     return account
+
+
+async def _write_invitation(
+    email: str, role: Role, workspace: Look, origin: str, *, now: datetime
+) -> None:
+    await mail.post(
+        "invitation",
+        to=email,
+        language=workspace.language,
+        workspace=workspace,
+        context={"url": f"{origin}/sign-in", "email": email, "role": role_name(role)},
+        now=now,
+    )
+
+
+async def invite_again(
+    membership_id: UUID, *, workspace: Look, origin: str, by: Actor, now: datetime
+) -> str:
+    """Write once more to somebody who never signed in; says to which address."""
+    tries = f"{by.workspace_id} {membership_id}"
+    await limits.spend("invite", tries, most=3, window=A_DAY, now=now)
+    async with scoped(by):
+        mine = [one_ for one_ in await team() if one_.id == membership_id]
+        if not (mine and mine[0].is_pending):
+            raise NotFound
+        waiting = mine[0]
+        await _write_invitation(waiting.email, waiting.role, workspace, origin, now=now)
+        await audit.note(by, "invited_again", workspace, at=now)
+    return waiting.email
 
 
 async def _seat(account_id: UUID, role: Role, *, by: Actor, now: datetime) -> bool:
@@ -249,7 +276,7 @@ async def _seat(account_id: UUID, role: Role, *, by: Actor, now: datetime) -> bo
 
 @atomic()
 async def end_membership(membership_id: UUID, *, by: Actor, now: datetime) -> None:
-    """Take a role away; it is gone at the next request."""
+    """Take a role or an invitation away; it is gone at the next request."""
     # Two owners who end each other at once meet here.
     await sql("SELECT id FROM workspace WHERE id = $1 FOR UPDATE", by.workspace_id)
     row = await one(
@@ -274,35 +301,56 @@ async def end_membership(membership_id: UUID, *, by: Actor, now: datetime) -> No
 # Queries
 
 _LOOK = (
-    "SELECT id, slug, name, color, persona, signature, language, time_zone, currency,"
-    " reply_to, disclosure_k FROM workspace WHERE archived_at IS NULL"
+    "SELECT id, slug, name, color, persona, persona_role, signature, tone, language,"
+    " languages, time_zone, currency, sender, reply_to, logo_id, hour_cents,"
+    " ranks_ambassadors, has_charter, has_ambassadors, disclosure_k, archived_at,"
+    " embed_origins FROM workspace"
+    " WHERE erasing_at IS NULL AND (archived_at IS NULL OR id = $2)"
 )
 
 
 async def look(slug: str) -> Look:
     """The workspace of this address, or NotFound."""
-    found = await one(f"{_LOOK} AND slug = $1", slug, into=Look)
+    found = await one(f"{_LOOK} AND slug = $1", slug, opened.get(), into=Look)
     if found is None:
         raise NotFound
     return found
 
 
-async def look_by_id(workspace_id: UUID) -> Look:
-    """The workspace of this key, or NotFound."""
-    found = await one(f"{_LOOK} AND id = $1", workspace_id, into=Look)
+async def color(slug: str) -> str:
+    """The colour of the workspace of this address, archived or not, or NotFound."""
+    row = await one(
+        "SELECT color FROM workspace WHERE slug = $1 AND erasing_at IS NULL", slug
+    )
+    if row is None:
+        raise NotFound
+    return str(row["color"])
+
+
+async def look_by_id(workspace_id: UUID, *, even_archived: bool = False) -> Look:
+    """The workspace of this key, or NotFound; archived ones are not there for most."""
+    readable = workspace_id if even_archived else opened.get()
+    found = await one(f"{_LOOK} AND id = $1", workspace_id, readable, into=Look)
     if found is None:
         raise NotFound
     return found
 
 
-async def seats(account_id: UUID) -> list[Seat]:
+async def look_at_work(workspace_id: UUID) -> Look | None:
+    """The workspace a job works for, or None: an archived one has nothing to do."""
+    return await one(f"{_LOOK} AND id = $1", workspace_id, None, into=Look)
+
+
+async def seats(account_id: UUID, *, archived: bool = False) -> list[Seat]:
     """Every workspace this account works in, with its strongest role there."""
     async with scoped(NOWHERE, account=account_id):
         rows = await sql(
             "SELECT w.id AS workspace_id, w.slug, w.name, w.color, m.role FROM membership m"
-            " JOIN workspace w ON w.id = m.workspace_id"
-            " WHERE m.account_id = $1 AND m.ended_at IS NULL AND w.archived_at IS NULL",
+            " JOIN workspace w ON w.id = m.workspace_id WHERE m.account_id = $1"
+            " AND m.ended_at IS NULL AND w.erasing_at IS NULL"
+            " AND (w.archived_at IS NOT NULL) = $2",
             account_id,
+            archived,
             into=Seat,
         )
     best: dict[UUID, Seat] = {}
@@ -331,11 +379,12 @@ async def holds_one_of(account_id: UUID, workspace_id: UUID, roles: list[str]) -
 
 
 async def team() -> list[TeamMember]:
-    """Everybody with a role in the workspace in view."""
+    """Everybody with a role in the workspace in view; pending before a first sign-in."""
     return await sql(
-        "SELECT m.id, m.account_id, a.email, a.name, m.role, m.created_at FROM membership m"
-        " JOIN account a ON a.id = m.account_id WHERE m.ended_at IS NULL"
-        " ORDER BY m.created_at LIMIT 500",
+        "SELECT m.id, m.account_id, a.email, a.name, m.role, m.created_at, a.signed_in_at"
+        " IS NULL AS is_pending FROM membership m JOIN account a ON a.id = m.account_id"
+        " WHERE m.workspace_id = ANY (apero_scope()) AND m.ended_at IS NULL"
+        " ORDER BY m.created_at, m.id LIMIT 500",
         into=TeamMember,
     )
 
@@ -343,3 +392,9 @@ async def team() -> list[TeamMember]:
 async def everywhere() -> Scope:
     """Every workspace: for what belongs to none, a returned letter or a demo's mailbox."""
     return frozenset(row["id"] for row in await sql("SELECT id FROM workspace"))
+
+
+async def at_work() -> Scope:
+    """Every workspace that is neither archived nor being erased: for periodic work."""
+    awake = "SELECT id FROM workspace WHERE archived_at IS NULL"
+    return frozenset(row["id"] for row in await sql(awake))

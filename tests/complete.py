@@ -16,7 +16,16 @@ from litestar.routes import HTTPRoute
 from server.settings import Environment, Settings
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("account", "checkin", "mail", "organize", "portal", "print", "public")
+PAGES = (
+    "account",
+    "ambassador",
+    "checkin",
+    "mail",
+    "organize",
+    "portal",
+    "print",
+    "public",
+)
 VARIABLE = "apero_notes"
 
 

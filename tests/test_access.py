@@ -64,6 +64,8 @@ async def test_another_session_s_token_is_nothing_here(app, cast):
         ({"sec-fetch-site": "none"}, 303),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "null", "sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "null", "sec-fetch-site": "none"}, 403),
         ({"origin": "http://["}, 403),
         ({"origin": "http://127.0.0.1:9999"}, 403),
         ({"origin": "http://127.0.0.1.evil.example:8000"}, 403),

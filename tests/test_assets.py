@@ -78,7 +78,7 @@ def test_fonts_for_documents_are_woff2() -> None:
 def test_stylesheets_ask_only_for_what_is_built() -> None:
     site = assets.asset_bytes("site.css").decode()
     fonts = re.findall(r"url\(([^)?]+)\?v=(\w+)\)", site)
-    assert len(fonts) == site.count("url(") == 2
+    assert len(fonts) == site.count("url(") == 4
     assert all(assets.is_current(name, version) for name, version in fonts)
     printed = assets.asset_bytes("print.css").decode()
     names = re.findall(r'url\("asset:([^"]+)"\)', printed)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server import forms
 from server.errors import Invalid
 from server.forms import Email, Form, Line, Prose, Tick, clean, read
 from tests import world
@@ -232,3 +233,26 @@ def test_a_long_run_of_marks_costs_no_more_than_a_text():
 def test_thirty_marks_on_a_letter_are_kept():
     assert len(clean("z" + "\u0316" * 30)) == 31
     assert len(clean("z" + "\u0316" * 31)) == 31
+
+
+@pytest.mark.parametrize(
+    ("typed", "time"),
+    [
+        ("2", 120),
+        ("2h", 120),
+        ("2 h", 120),
+        ("1:30", 90),
+        ("1h30", 90),
+        ("90 min", 90),
+        ("1,5", 90),
+        ("0.25", 15),
+    ],
+)
+def test_hours_are_read_as_people_write_them(typed, time):
+    assert forms.minutes(typed) == time
+
+
+@pytest.mark.parametrize("typed", ["", "1:75", "-2", "h", "99999999", "99999"])
+def test_what_is_no_time_is_refused(typed):
+    with pytest.raises(Invalid):
+        forms.minutes(typed)

@@ -174,7 +174,7 @@ async def test_a_letter_arrives_whole(cast, box, post_office):
     await post_office(box.url).deliver(ticket(cast, letter))
     (message,) = box.box.taken
     assert message["To"] == "chloe@x.example"
-    assert message["From"] == "Orbelune <bonjour@apero.example>"
+    assert message["From"] == '"Ana, organisation, Orbelune" <bonjour@apero.example>'
     assert message["Subject"] == "Orbelune vous ouvre sa porte"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Message-ID"] == f"<{letter.hex}@apero.example>"

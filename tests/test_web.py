@@ -48,7 +48,7 @@ async def test_a_failure_of_ours_is_a_calm_page_with_its_headers(app, browser, m
     async def fails(*_args, **_kwargs):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("server.workspaces.look", fails)
+    monkeypatch.setattr("server.workspaces.color", fails)
     answer = await browser.get("/w/orbelune/brand.css?lang=fr")
     assert answer.status_code == 500
     assert "cassé" in answer.text

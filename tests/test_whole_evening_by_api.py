@@ -9,22 +9,19 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from events.engagement import imports
-from events.engagement.imports import Given, Kind
-from events.people import channels
-from events.people.channels import ChannelKind
-from events.planning import series, sponsors
 from server import api_tokens, sitemap
 from server.database import scoped
 from server.settings import Environment, Settings
 from server.workspaces import Role
 from tests import world
-from tests.checkin.evening import a_fact, a_phone, a_ticket, an_evening
+from tests.checkin.evening import a_fact, a_phone, an_evening
+from tests.full_house import a_full_house
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 OURS = re.compile(r"Chlo|On joue|on-joue|Le club|Sabline|Orbelune")
@@ -261,64 +258,20 @@ MACHINES = [one for one in ADDRESSES if one.prefix == sitemap.API and one.roles]
 PAGES = [one for one in ADDRESSES if one.prefix != sitemap.API and one.roles]
 
 
-async def a_full_house(cast, settings):
-    """A value for each parameter of the site map, all of Orbelune."""
-    evening = await an_evening(cast, settings)
-    by, now = cast.as_ana, world.NOW
-    ticket = await a_ticket(evening)
-    phone = await a_phone(evening)
-    async with scoped(by):
-        community_id = evening.meetup.community_id
-        await channels.make_channel(
-            community_id, "Forum", ChannelKind.FORUM, by=by, now=now
-        )
-        line = await series.make_series(
-            "Les soirs", community_id=community_id, by=by, now=now
-        )
-        sponsor = await sponsors.make_sponsor("Sabline", by=by, now=now)
-        await sponsors.sponsor_meetup(sponsor.id, evening.meetup, by=by, now=now)
-        rows = b"email,name\nnouvelle@exemple.example,Nouvelle\n"
-        given = Given(
-            kind=Kind.MEMBERS, content=rows, filename="a.csv", community_id=community_id
-        )
-        run_id = await imports.receive(given, by=by, now=now)
-        member = await world.one("SELECT member_id AS id FROM registration LIMIT 1")
-    values = {
-        "slug": cast.orbelune.slug,
-        "workspace": cast.orbelune.slug,
-        "meetup": evening.meetup.slug,
-        "meetup_slug": evening.meetup.slug,
-        "meetup_id": evening.meetup.id,
-        "registration_id": ticket.id,
-        "series_slug": line.slug,
-        "sponsor_slug": sponsor.slug,
-        "sponsor_id": sponsor.id,
-        "community_slug": "le-club",
-        "member_id": member["id"],
-        "run_id": run_id,
-        "device_id": phone.id,
-        "act": "replace",
-        "code": ticket.url.rpartition("/")[2],
-    }
-    nothing = ("token", "capability", "name", "letter_id", "number", "session_id")
-    nothing += ("membership_id", "token_id", "contact_id", "identity_id")
-    values |= {name: uuid4() for name in nothing if name not in values}
-    return SimpleNamespace(values=values, evening=evening, phone=phone, ticket=ticket)
-
-
 async def test_each_key_opens_what_the_site_map_says(app, cast, settings):
     full = await a_full_house(cast, settings)
     tokens = {role: await a_token(cast.orbelune, cast.ana, role) for role in Role}
     reading = await a_token(cast.orbelune, cast.ana, Role.OWNER, ["read"])
     assert len(MACHINES) > 15
     for one in MACHINES:
-        path = one.path.format(**full.values)
+        path = full.address(one.path)
         for role, token in tokens.items():
             async with a_machine(app, token) as machine:
                 answer = await machine.request(one.method, path, json=_body(one))
             is_refused = answer.status_code in {401, 403}
             assert is_refused == (role not in one.roles), (one, role, answer.text)
             assert answer.status_code < 500, (one, role)
+            await _brought_back(cast)
         async with a_machine(app, reading) as machine:
             answer = await machine.request(one.method, path, json=_body(one))
             assert (answer.status_code == 403) == (one.method in UNSAFE), (one, answer.text)
@@ -326,6 +279,20 @@ async def test_each_key_opens_what_the_site_map_says(app, cast, settings):
             async with a_machine(app, key) as machine:
                 answer = await machine.request(one.method, path, json=_body(one))
             assert answer.status_code == 401, (one, key[:12])
+
+
+async def _brought_back(cast):
+    """An owner's key may archive the workspace, and then no key opens it."""
+    async with scoped(cast.as_ana):
+        await world.sql("UPDATE workspace SET archived_at = NULL")
+
+
+def _beyond(answer):
+    """What is said beyond the address that was asked for, which its asker knows."""
+    path = answer.request.url.path
+    return (
+        answer.text.replace(path, "").replace(quote(path), "").replace(quote(path, ""), "")
+    )
 
 
 def _body(one):
@@ -343,12 +310,16 @@ async def test_another_workspaces_key_opens_nothing_of_ours(app, cast, settings)
     async with a_machine(app, token) as machine:
         for one in MACHINES:
             answer = await machine.request(
-                one.method, one.path.format(**full.values), json=_body(one)
+                one.method, full.address(one.path), json=_body(one)
             )
-            has_key = "{" in one.path
+            await _brought_back(SimpleNamespace(as_ana=cast.as_dov))
+            has_key = "{" in one.path.replace("{kind}", "").replace("{number}", "")
             assert answer.status_code < 500, one
-            assert not has_key or answer.status_code == 404, (one, answer.text)
-            assert not OURS.search(answer.text), (one, answer.text)
+            # What is sent is read before anything is looked for.
+            needs_more = one.method in UNSAFE or one.path.endswith("/editions")
+            allowed = {400, 404, 422} if needs_more else {404}
+            assert not has_key or answer.status_code in allowed, (one, answer.text)
+            assert not OURS.search(_beyond(answer)), (one, answer.text)
 
 
 async def test_another_workspaces_phone_learns_nothing_of_ours(app, cast, settings):
@@ -373,7 +344,7 @@ async def test_a_page_is_for_the_roles_of_its_line(app, cast, settings, who):
         if who != "nobody":
             await world.signed_in(client, getattr(cast, who))
         for one in PAGES:
-            path = one.path.format(**full.values)
+            path = full.address(one.path)
             headers = {"origin": world.ORIGIN, "sec-fetch-site": "same-origin"}
             answer = await client.request(
                 one.method, path, data=_body(one), headers=headers
@@ -385,22 +356,23 @@ async def test_a_page_is_for_the_roles_of_its_line(app, cast, settings, who):
                 continue
             expected = {303, 401} if who == "nobody" else {404}
             assert answer.status_code in expected, (one, answer.status_code)
-            assert not OURS.search(answer.text), one
+            assert not OURS.search(_beyond(answer)), one
 
 
 async def test_our_ids_say_nothing_within_another_workspace(app, cast, settings):
     full = await a_full_house(cast, settings)
-    values = full.values | {"slug": cast.elsewhere.slug}
     async with world.browsing(app, cast.dov) as client:
         for one in PAGES:
             if one.path.count("{") < 2 or one.prefix == sitemap.PORTAL:
                 continue
             answer = await client.request(
-                one.method, one.path.format(**values), data=_body(one)
+                one.method,
+                full.address(one.path, slug=cast.elsewhere.slug),
+                data=_body(one),
             )
             assert answer.status_code in {303, 404, 422}, (one, answer.status_code)
             assert answer.status_code == 404 or one.method == "POST", one
-            assert not OURS.search(answer.text), (one, answer.text)
+            assert not OURS.search(_beyond(answer)), (one, answer.text)
 
 
 # Nonsense
@@ -429,7 +401,7 @@ POSTS = [one for one in ADDRESSES if one.method in UNSAFE]
 async def test_nonsense_is_refused_in_words(app, cast, settings, one):
     """Whatever is posted where, nobody is answered with a fault of ours."""
     full = await a_full_house(cast, settings)
-    path = one.path.format(**full.values)
+    path = full.address(one.path)
     token = await a_token(cast.orbelune, cast.ana, Role.OWNER)
     if "/door/" in one.path and one.prefix == sitemap.API:
         token = full.phone.token

@@ -4,11 +4,12 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from litestar import Router, get, post
 from litestar.di import NamedDependency
 
-from server import api_tokens, sitemap, workspaces
+from server import api_tokens, brand, sitemap, workspaces
 from server.access import by_token
 from server.accounts import digest
 from server.audit import Actor, system
@@ -196,8 +197,12 @@ async def test_settings_change_how_a_workspace_looks_and_sounds(app, cast):
             "name": "Orbelune & Cie",
             "color": "#1D3A8A",
             "persona": "Camille",
+            "persona_role": "community manager",
             "signature": "À jeudi,\nCamille",
             "language": "en",
+            "languages": "en",
+            "time_zone": "Europe/Brussels",
+            "currency": "CHF",
             "reply_to": "camille@orbelune.example",
         }
         done = await ana.post("/w/orbelune/settings", data=typed)
@@ -431,15 +436,6 @@ async def test_the_house_opens_a_workspace_without_an_owner(cast):
 
 
 async def test_a_language_we_do_not_speak_is_refused(cast):
+    wanted = msgspec.structs.replace(brand.brand_of(cast.orbelune), language="xx")
     with pytest.raises(Invalid):
-        await workspaces.change_workspace(
-            cast.orbelune,
-            name="Orbelune",
-            color="#1d3a8a",
-            persona="",
-            signature="",
-            language="xx",
-            reply_to="",
-            by=cast.as_ana,
-            now=world.NOW,
-        )
+        await brand.change(cast.orbelune, wanted, by=cast.as_ana, now=world.NOW)

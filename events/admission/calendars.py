@@ -3,7 +3,8 @@
 A feed is fetched again and again; an invitation and a cancellation travel by letter
 (RFC 5545 and RFC 5546). An entry is a moment and a zone: a wall time the spring change
 skips is shown as long after the change as it was meant to be (02:30 becomes 03:30, as in
-RFC 5545, 3.3.5), and one the autumn change repeats keeps its moment. What people wrote is
+RFC 5545, 3.3.5), and one the autumn change repeats keeps its moment. A series is told by
+its rule, and each of its dates that differs by itself (3.8.4.4). What people wrote is
 tidied before it is built, never refused: one strange title must not break a whole feed.
 """
 
@@ -12,11 +13,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
-from icalendar import Calendar, Component, Event, Timezone, vCalAddress
+from icalendar import Calendar, Component, Event, Timezone, vCalAddress, vRecur
 
 from events.admission import timezones
 
@@ -71,17 +73,72 @@ class Entry:
             raise ValueError("an identity is short and printable, a sequence counts up")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One date of a rule that is told by itself: moved, renamed, published, called off."""
+
+    on: date
+    entry: Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleEntry:
+    """The dates of one rule: each says what the first says, unless a change does not."""
+
+    first: Entry
+    rule: str
+    skipped: tuple[date, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(change.entry.uid != self.first.uid for change in self.changes):
+            raise ValueError("a change carries the identity of its rule")
+
+
+class Subscription(NamedTuple):
+    """The same feed, as each calendar wants to be asked to follow it."""
+
+    href: str
+    apple: str
+    google: str
+    outlook: str
+
+
 # Rules
 
 
 def feed(name: str, entries: Sequence[Entry], *, method: str | None = None) -> bytes:
     """The calendar people subscribe to; who comes is never in it."""
-    title = one_line(name)
-    calendar = _calendar(entries, method)
-    calendar.add("NAME", title)
-    calendar.add("X-WR-CALNAME", title)
-    calendar.add("REFRESH-INTERVAL", REFRESH, parameters={"VALUE": "DURATION"})
-    calendar.add("X-PUBLISHED-TTL", f"PT{REFRESH // timedelta(hours=1)}H")
+    calendar = _named(_calendar(_years(entries), method), name)
+    for entry in entries:
+        calendar.add_component(_component(entry))
+    return bytes(calendar.to_ical())
+
+
+def series_feed(
+    name: str,
+    rules: Sequence[RuleEntry],
+    entries: Sequence[Entry] = (),
+    *,
+    last_year: int,
+) -> bytes:
+    """The calendar of a series: its rules, their changes, and what follows no rule.
+
+    A rule without an end is true for as long as its zone is known, so the clocks are told
+    to the end of `last_year`.
+    """
+    firsts = [rule.first for rule in rules]
+    told = [*firsts, *(one.entry for rule in rules for one in rule.changes), *entries]
+    years = _years(told)
+    for first in firsts:
+        years.get(first.time_zone, set()).add(last_year)
+    calendar = _named(_calendar(years, None), name)
+    for rule in rules:
+        calendar.add_component(_master(rule))
+        for change in rule.changes:
+            vevent = _component(change.entry)
+            _add_date(vevent, "RECURRENCE-ID", change.on, rule.first)
+            calendar.add_component(vevent)
     for entry in entries:
         calendar.add_component(_component(entry))
     return bytes(calendar.to_ical())
@@ -89,7 +146,7 @@ def feed(name: str, entries: Sequence[Entry], *, method: str | None = None) -> b
 
 def invitation(entry: Entry) -> bytes:
     """What the letter of confirmation carries, already accepted: she has registered."""
-    calendar = _calendar([entry], "REQUEST")
+    calendar = _calendar(_years([entry]), "REQUEST")
     vevent = _component(entry)
     accepted = {"ROLE": "REQ-PARTICIPANT", "PARTSTAT": "ACCEPTED", "RSVP": "FALSE"}
     _address_both(vevent, entry, accepted)
@@ -100,7 +157,7 @@ def invitation(entry: Entry) -> bytes:
 def cancellation(entry: Entry) -> bytes:
     """What takes the entry, as it was last sent, out of the agenda again."""
     gone = replace(entry, status=State.CANCELLED, sequence=entry.sequence + 1)
-    calendar = _calendar([gone], "CANCEL")
+    calendar = _calendar(_years([gone]), "CANCEL")
     vevent = _component(gone)
     _address_both(vevent, gone, {"ROLE": "REQ-PARTICIPANT"})
     calendar.add_component(vevent)
@@ -140,6 +197,19 @@ def outlook_link(entry: Entry) -> str:
     return f"https://outlook.live.com/calendar/0/deeplink/compose?{_query(asked)}"
 
 
+def subscription(href: str, name: str) -> Subscription:
+    """The addresses that make a calendar follow this feed, and keep it true."""
+    webcal = f"webcal:{href.partition(':')[2]}"
+    google = _query({"cid": webcal})
+    outlook = _query({"url": href, "name": one_line(name)})
+    return Subscription(
+        href,
+        webcal,
+        f"https://calendar.google.com/calendar/render?{google}",
+        f"https://outlook.live.com/calendar/0/addfromweb?{outlook}",
+    )
+
+
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """The text on one line, without characters that a calendar may not carry."""
     return _short(" ".join(_printable(text).split()), longest)
@@ -177,22 +247,68 @@ def _link(url: str) -> str | None:
     return url if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
-def _calendar(entries: Iterable[Entry], method: str | None) -> Calendar:
+def _years(entries: Iterable[Entry]) -> dict[str, set[int]]:
+    """The zones these entries are in, and the years in which."""
+    years: dict[str, set[int]] = {}
+    for entry in entries:
+        if entry.time_zone not in UTC_NAMES:
+            spoken = {entry.starts_at.year, entry.ends_at.year}
+            years.setdefault(entry.time_zone, set()).update(spoken)
+    return years
+
+
+def _calendar(years: dict[str, set[int]], method: str | None) -> Calendar:
     calendar = Calendar()
     calendar.add("PRODID", PRODUCER)
     calendar.add("VERSION", "2.0")
     calendar.add("CALSCALE", "GREGORIAN")
     if method:
         calendar.add("METHOD", method)
-    years: dict[str, set[int]] = {}
-    for entry in entries:
-        if entry.time_zone not in UTC_NAMES:
-            spoken = {entry.starts_at.year, entry.ends_at.year}
-            years.setdefault(entry.time_zone, set()).update(spoken)
     for key, seen in sorted(years.items()):
         text = timezones.vtimezone(key, min(seen), max(seen))
         calendar.add_component(Timezone.from_ical(text))
     return calendar
+
+
+def _named(calendar: Calendar, name: str) -> Calendar:
+    title = one_line(name)
+    calendar.add("NAME", title)
+    calendar.add("X-WR-CALNAME", title)
+    calendar.add("REFRESH-INTERVAL", REFRESH, parameters={"VALUE": "DURATION"})
+    calendar.add("X-PUBLISHED-TTL", f"PT{REFRESH // timedelta(hours=1)}H")
+    return calendar
+
+
+def _master(rule: RuleEntry) -> Event:
+    """The entry that carries the rule; a date taken out has a line of its own.
+
+    Some programs read no more than the first date of a list.
+    """
+    vevent = _component(rule.first)
+    vevent.add("RRULE", vRecur.from_ical(_ended(rule.rule, rule.first.time_zone)))
+    for on in sorted(rule.skipped):
+        _add_date(vevent, "EXDATE", on, rule.first)
+    return vevent
+
+
+def _ended(rule: str, key: str) -> str:
+    """The rule with its last day as a moment: RFC 5545, 3.3.10, wants UTC there."""
+    head, is_ended, tail = rule.partition("UNTIL=")
+    if not is_ended:
+        return rule
+    day, rest = date.fromisoformat(tail[:8]), tail[8:]
+    last = datetime.combine(day, time(23, 59, 59), timezones.zone(key))
+    return f"{head}UNTIL={_compact(last)}{rest}"
+
+
+def _add_date(vevent: Component, name: str, on: date, first: Entry) -> None:
+    """Name a date of a rule, as the rule itself would write it."""
+    at = first.starts_at.astimezone(timezones.zone(first.time_zone)).time()
+    wall = datetime.combine(on, at.replace(fold=0))
+    if first.time_zone in UTC_NAMES:
+        vevent.add(name, wall.replace(tzinfo=UTC))
+    else:
+        vevent.add(name, wall, parameters={"TZID": first.time_zone})
 
 
 def _component(entry: Entry) -> Event:

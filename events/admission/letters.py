@@ -7,7 +7,7 @@ code as a picture inside the letter, the calendar entry.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from events.admission.passes import (
     passes,
 )
 from events.admission.passes import pdf_of as ticket_pdf
+from events.admission.places import Status
 from events.admission.tickets import Keys, keys_of
 from events.planning.meetups import Meetup
 from server import jobs, mail
@@ -36,15 +37,17 @@ from server.look import Look
 from server.mail import Enclosure
 from server.rendering import PdfPool, RenderFailed
 from server.settings import Settings
-from server.workspaces import look_by_id
+from server.workspaces import look_at_work, look_by_id
 
 AT_ONCE = 100  # letters written in one transaction when everybody is told
+DATED = ["confirmed", "promoted", "waitlisted", "meetup_changed", "meetup_postponed"]
 TICKET = ("ticket_pdf", "ticket_code", "invitation")
 MAKERS = {
     "confirmed": TICKET,
     "promoted": TICKET,
     "meetup_changed": TICKET,
     "released": ("calendar_cancelled",),
+    "meetup_postponed": ("calendar_postponed",),
     "meetup_cancelled": ("calendar_cancelled",),
     "waitlisted": (),
 }
@@ -73,9 +76,25 @@ def language_of(held: Pass, look: Look) -> str:
 def once_key(kind: str, held: Pass) -> str:
     """What makes a letter the same letter: its kind, and what it tells about."""
     about = f"{held.rotation}.{int(held.registered_at.timestamp())}"
-    if kind == "meetup_changed":
+    if kind in {"meetup_changed", "meetup_postponed"}:
         about += f".{held.sequence}"
     return f"registration:{held.id}:{kind}:{about}"
+
+
+def is_overtaken(kind: str, held: Pass) -> bool:
+    """Has something happened since that another letter tells better?"""
+    is_off = held.postponed_at is not None or held.cancelled_at is not None
+    if kind in {"confirmed", "promoted"}:
+        return is_off or held.status is not Status.CONFIRMED
+    if kind == "waitlisted":
+        return is_off or held.status is not Status.WAITLISTED
+    if kind == "released":
+        return held.status is not Status.CANCELLED
+    if kind == "meetup_changed":
+        return is_off
+    if kind == "meetup_postponed":
+        return held.postponed_at is None or held.cancelled_at is not None
+    return False
 
 
 # Commands
@@ -95,7 +114,7 @@ async def tell(kind: str, ids: list[UUID], post: Post) -> None:
 async def write(kind: str, ids: list[UUID], post: Post) -> None:
     """Write this letter to each of these registrants who has an address, once."""
     for held in await passes(ids):
-        if held.email and not (kind == "waitlisted" and held.has_ticket):
+        if held.email and not is_overtaken(kind, held):
             await _write(kind, held, held.email, post)
 
 
@@ -127,7 +146,21 @@ async def _write(kind: str, held: Pass, to: str, post: Post) -> None:
 
 
 async def tell_everybody(kind: str, meetup: Meetup, *, by: Actor) -> None:
-    """Queue this letter to everybody who has a place or waits for one."""
+    """Queue this letter to everybody who has a place or waits for one.
+
+    What was written to them before, and has not left, names a date that no longer holds:
+    it does not leave.
+    """
+    await sql(
+        "DELETE FROM letter l USING registration r WHERE l.workspace_id = $1"
+        " AND l.kind = ANY ($3) AND l.sent_at IS NULL AND l.failed_at IS NULL"
+        " AND l.claimed_at IS NULL AND r.workspace_id = $1 AND r.meetup_id = $2"
+        " AND r.status IN ('confirmed', 'waitlisted')"
+        " AND r.id::text = split_part(l.once_key, ':', 2)",
+        by.workspace_id,
+        meetup.id,
+        DATED,
+    )
     await jobs.enqueue("tell_registered", _some(kind, by.workspace_id, meetup.id, None))
 
 
@@ -154,7 +187,9 @@ class Desk:
         """Write the next letters; what is done twice is written once."""
         scope = frozenset({UUID(wanted["workspace"])})
         async with scoped(scope):
-            look = await look_by_id(UUID(wanted["workspace"]))
+            look = await look_at_work(UUID(wanted["workspace"]))
+            if look is None:
+                return
             ids = await _registrants(UUID(wanted["meetup"]), wanted["after"])
             post = Post(look, self.settings.origin, self.keys, utc_now())
             await write(wanted["kind"], ids, post)
@@ -164,7 +199,9 @@ class Desk:
     async def write_letters(self, wanted: dict[str, Any]) -> None:
         """Write the letters a change of places has queued; twice is once."""
         async with scoped(frozenset({UUID(wanted["workspace"])})):
-            look = await look_by_id(UUID(wanted["workspace"]))
+            look = await look_at_work(UUID(wanted["workspace"]))
+            if look is None:
+                return
             post = Post(look, wanted["origin"], self.keys, utc_now())
             await write(wanted["kind"], [UUID(id_) for id_ in wanted["ids"]], post)
 
@@ -203,16 +240,28 @@ class Desk:
     ) -> Enclosure | None:
         """The meetup for her calendar, already accepted."""
         held, look = await _read(workspace_id, registration_id)
-        if not held.has_ticket:
+        if not held.has_ticket or held.postponed_at is not None:
             return None
         return self._calendar(held, look, calendars.invitation, "REQUEST")
 
     async def cancelled(
         self, workspace_id: UUID, registration_id: UUID
     ) -> Enclosure | None:
-        """What takes the meetup out of her calendar again."""
+        """What takes the meetup out of her calendar again, unless she is back."""
         held, look = await _read(workspace_id, registration_id)
+        if held.has_ticket:
+            return None
         return self._calendar(held, look, calendars.cancellation, "CANCEL")
+
+    async def postponed(
+        self, workspace_id: UUID, registration_id: UUID
+    ) -> Enclosure | None:
+        """What takes a date that no longer holds out of her calendar."""
+        held, look = await _read(workspace_id, registration_id)
+        if held.postponed_at is None:
+            return None
+        # Putting it off has counted the sequence up already; its new date counts on.
+        return self._calendar(held, look, _withdrawn, "CANCEL")
 
     def _calendar(
         self, held: Pass, look: Look, write: Callable[[calendars.Entry], bytes], method: str
@@ -227,6 +276,10 @@ class Desk:
         )
 
 
+def _withdrawn(entry: calendars.Entry) -> bytes:
+    return calendars.cancellation(replace(entry, sequence=entry.sequence - 1))
+
+
 def register_makers(settings: Settings, pdf_of: Callable[[], PdfPool]) -> None:
     """Let letters find what makes their enclosures, and the worker this room's job."""
     desk = Desk(settings, pdf_of)
@@ -235,6 +288,7 @@ def register_makers(settings: Settings, pdf_of: Callable[[], PdfPool]) -> None:
         ("ticket_code", desk.code),
         ("invitation", desk.invitation),
         ("calendar_cancelled", desk.cancelled),
+        ("calendar_postponed", desk.postponed),
     )
     for name, make in made:
         mail.maker(name)(make)
@@ -246,8 +300,10 @@ def register_makers(settings: Settings, pdf_of: Callable[[], PdfPool]) -> None:
 
 
 async def _read(workspace_id: UUID, registration_id: UUID) -> tuple[Pass, Look]:
+    """What a letter that is written already brings, even when its brand was archived."""
     async with scoped(frozenset({workspace_id})):
-        return await pass_of(registration_id), await look_by_id(workspace_id)
+        look = await look_by_id(workspace_id, even_archived=True)
+        return await pass_of(registration_id), look
 
 
 async def _registrants(meetup_id: UUID, after: str) -> list[UUID]:

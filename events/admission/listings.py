@@ -13,6 +13,7 @@ import msgspec
 
 from events.admission.places import Source, Status
 from server.database import one, sql
+from server.forms import clean
 
 
 class Shown(StrEnum):
@@ -113,7 +114,7 @@ async def listing(
 
     The search is found in names, accents and case ignored, and in addresses.
     """
-    pattern = re.sub(r"([\\%_])", r"\\\1", search.strip())
+    pattern = re.sub(r"([\\%_])", r"\\\1", clean(search))
     return await sql(
         f"{_LINE} WHERE r.workspace_id = ANY (apero_scope()) AND r.meetup_id = $1"
         f" AND {_WHICH[status] if status else 'true'}"

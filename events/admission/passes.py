@@ -15,6 +15,7 @@ from events.admission import calendars, tickets
 from events.admission.places import Status
 from events.admission.tickets import Code, Keys
 from server.assets import asset_bytes, font_bytes
+from server.brand import logo_for_print
 from server.colors import brand
 from server.database import sql
 from server.errors import NotFound
@@ -27,7 +28,11 @@ FONTS = (300, 400, 600)
 
 
 class Pass(msgspec.Struct, frozen=True):
-    """One registration with its person, its meetup and its venue."""
+    """One registration with its person, its meetup and its venue.
+
+    `sequence` counts on, for her calendar, past the cancellation of each place she gave
+    back before (RFC 5546, 2.1.4): one number says that it is off, the next that it is on.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -58,6 +63,8 @@ class Pass(msgspec.Struct, frozen=True):
     cancelled_at: datetime | None
     cancelled_reason: str
     closed_at: datetime | None
+    postponed_at: datetime | None
+    postponed_reason: str
     venue: str
     address: str
     access: str
@@ -129,6 +136,7 @@ def href_of(held: Pass, keys: Keys, origin: str) -> str:
 def entry_of(held: Pass, look: Look, *, origin: str, mail_from: str) -> calendars.Entry:
     """The meetup as her calendar sees it."""
     host = urlsplit(origin).hostname or "apero"
+    is_off = held.cancelled_at is not None or held.postponed_at is not None
     return calendars.Entry(
         uid=f"{held.meetup_id}@{host}",
         sequence=held.sequence,
@@ -142,6 +150,7 @@ def entry_of(held: Pass, look: Look, *, origin: str, mail_from: str) -> calendar
         url=f"{origin}/m/{look.slug}/{held.slug}",
         organizer_name=look.name,
         organizer_email=look.reply_to or mail_from,
+        status=calendars.State.CANCELLED if is_off else calendars.State.CONFIRMED,
         attendee_email=held.email,
         attendee_name=held.name,
     )
@@ -155,6 +164,7 @@ async def pdf_of(
 ) -> bytes:
     """The ticket on one A5 page."""
     code = code_of(held, keys)
+    logo = await logo_for_print(look)
     with use(lang):
         title = _("Ticket for %(title)s", title=held.title)
         html = render(
@@ -162,6 +172,7 @@ async def pdf_of(
             lang=lang,
             workspace=look,
             brand=brand(look.color),
+            logo=logo,
             held=held,
             day=day_of(held.starts_at, held.ends_at, held.time_zone),
             typed=code.typed,
@@ -187,8 +198,10 @@ async def passes(ids: list[UUID]) -> list[Pass]:
         " r.language, r.source, r.registered_at, r.attended_at, b.name, b.email,"
         " b.linking_agreed_at IS NOT NULL AS is_linked, m.slug,"
         " m.title, m.description, m.number, m.key_id, m.starts_at, m.ends_at, m.time_zone,"
-        " m.admission, m.representative, m.sequence, m.updated_at, m.cancelled_at,"
-        " m.cancelled_reason, m.closed_at, coalesce(v.name, '') AS venue,"
+        " m.admission, m.representative, m.sequence + 2 * r.returns AS sequence,"
+        " m.updated_at, m.cancelled_at,"
+        " m.cancelled_reason, m.closed_at, m.postponed_at, m.postponed_reason,"
+        " coalesce(v.name, '') AS venue,"
         " coalesce(v.address, '') AS address, coalesce(v.access, '') AS access"
         " FROM registration r"
         " JOIN member b ON b.workspace_id = r.workspace_id AND b.id = r.member_id"

@@ -29,6 +29,7 @@ Made = TypeVar("Made")
 
 TRIES = 4  # a code of eight characters may collide inside a meetup; twice in a row is luck
 OPEN = frozenset({Stage.PUBLISHED, Stage.RUNNING})
+KEPT = OPEN | {Stage.POSTPONED}  # places are kept, and may be given back
 
 
 class Status(StrEnum):
@@ -62,6 +63,7 @@ class Registration(Record):
     registered_at = Timestamptz()
     cancelled_at = Timestamptz(null=True, default=None)
     attended_at = Timestamptz(null=True, default=None)
+    returns = Integer()
 
 
 class ReplacedCode(Record):
@@ -101,6 +103,10 @@ class MeetupCancelled(Conflict):
     message = lazy("This meetup is cancelled.")
 
 
+class MeetupPostponed(Conflict):
+    message = lazy("This meetup is postponed: registration opens again with its new date.")
+
+
 class AlreadyCame(Conflict):
     message = lazy("This person has come in already: her place cannot be released.")
 
@@ -123,6 +129,8 @@ def check_open(meetup: Meetup, now: datetime) -> None:
         raise NotFound
     if stage is Stage.CANCELLED:
         raise MeetupCancelled
+    if stage is Stage.POSTPONED:
+        raise MeetupPostponed
     if stage not in OPEN:
         raise RegistrationClosed
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from events.admission import letters
+from events.admission import letters, touches
 from events.admission.attendance import (
     Imported,
     Past,
@@ -29,6 +29,7 @@ from events.admission.places import (
     Hashes,
     MeetupCancelled,
     MeetupFull,
+    MeetupPostponed,
     NotWaiting,
     Registration,
     RegistrationClosed,
@@ -48,6 +49,7 @@ from events.admission.releases import (
     admit,
     cancel_meetup,
     change_meetup,
+    postpone_meetup,
     release,
     resize_meetup,
 )
@@ -74,6 +76,7 @@ __all__ = [
     "Linking",
     "MeetupCancelled",
     "MeetupFull",
+    "MeetupPostponed",
     "NotWaiting",
     "Past",
     "Registered",
@@ -95,6 +98,7 @@ __all__ = [
     "import_attendance",
     "listing",
     "mark_attended",
+    "postpone_meetup",
     "register",
     "release",
     "replace_code",
@@ -132,6 +136,7 @@ async def register(
     language: str,
     source: Source,
     linking: Linking | None = None,
+    via: str = "",
     origin: str,
     workspace: Look,
     keys: Keys,
@@ -149,7 +154,28 @@ async def register(
     )
     if linking is not None:
         await _link(member_id, linking, language=language, by=by, now=now)
-    found = await one(
+    found = await _standing(meetup, member_id, by)
+    if found is not None:
+        return found
+    made = await _seat(meetup, member_id, source, language, keys=keys, by=by, now=now)
+    await audit.note(by, "registered", About(made.id), at=now)
+    if via:
+        await touches.note(
+            via,
+            meetup_id=meetup.id,
+            member_id=member_id,
+            workspace=workspace,
+            by=by,
+            now=now,
+        )
+    kind = "confirmed" if made.status is Status.CONFIRMED else "waitlisted"
+    await letters.tell(kind, [made.id], Post(workspace, origin, keys, now))
+    return made
+
+
+async def _standing(meetup: Meetup, member_id: UUID, by: Actor) -> Registered | None:
+    """The place or the number in line this member holds already."""
+    return await one(
         "SELECT id, status, wait_no, false AS is_new FROM registration"
         " WHERE workspace_id = $1 AND meetup_id = $2 AND member_id = $3"
         " AND status <> 'cancelled'",
@@ -158,13 +184,6 @@ async def register(
         member_id,
         into=Registered,
     )
-    if found is not None:
-        return found
-    made = await _seat(meetup, member_id, source, language, keys=keys, by=by, now=now)
-    await audit.note(by, "registered", About(made.id), at=now)
-    kind = "confirmed" if made.status is Status.CONFIRMED else "waitlisted"
-    await letters.tell(kind, [made.id], Post(workspace, origin, keys, now))
-    return made
 
 
 async def _link(
@@ -192,12 +211,15 @@ WITH room AS (
   SELECT s.capacity, s.taken, s.next_wait, m.admission FROM seating s
   JOIN meetup m ON m.workspace_id = s.workspace_id AND m.id = s.id
   WHERE s.workspace_id = $1 AND s.id = $2 AND m.published_at IS NOT NULL
-    AND m.cancelled_at IS NULL AND m.closed_at IS NULL AND m.ends_at > $11
+    AND m.cancelled_at IS NULL AND m.closed_at IS NULL AND m.postponed_at IS NULL
+    AND m.ends_at > $11
   FOR UPDATE OF s FOR SHARE OF m),
 choice AS (
   SELECT *, admission = 'first_come' AND taken < capacity AS has_place FROM room),
 counted AS (
-  UPDATE seating s SET taken = choice.taken + has_place::int,
+  -- The capacity is written too: PostgreSQL checks the row made of what the statement saw
+  -- at first, before it notices that somebody raised the capacity while it waited.
+  UPDATE seating s SET capacity = choice.capacity, taken = choice.taken + has_place::int,
     next_wait = choice.next_wait + (NOT has_place)::int
   FROM choice WHERE s.workspace_id = $1 AND s.id = $2
   RETURNING has_place, choice.next_wait AS wait_no)
@@ -207,7 +229,8 @@ SELECT $1, $2, $3, $4, CASE WHEN has_place THEN 'confirmed' ELSE 'waitlisted' EN
   CASE WHEN has_place THEN NULL ELSE wait_no END, $5, $6, $7, $8, $9, $10, $11 FROM counted
 ON CONFLICT (workspace_id, meetup_id, member_id) DO UPDATE SET status = excluded.status,
   wait_no = excluded.wait_no, source = excluded.source, language = excluded.language,
-  registered_at = excluded.registered_at, cancelled_at = NULL
+  registered_at = excluded.registered_at, cancelled_at = NULL,
+  returns = registration.returns + 1
 RETURNING id, status, wait_no, true AS is_new
 """
 

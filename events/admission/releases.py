@@ -8,9 +8,11 @@ or moved tells everybody through a job, a few letters at a time.
 from datetime import datetime
 from uuid import UUID
 
-from events.admission import letters
+from events.admission import followers, letters
+from events.admission.followers import News
 from events.admission.letters import Post
 from events.admission.places import (
+    KEPT,
     OPEN,
     About,
     AlreadyCame,
@@ -24,8 +26,9 @@ from events.admission.places import (
     hold,
 )
 from events.admission.tickets import Keys
-from events.planning import meetups
-from events.planning.meetups import Meetup, Plan
+from events.planning import hours, meetups, postponements, tasks
+from events.planning.meetups import Meetup, Plan, Stage
+from events.planning.postponements import NewDate
 from server import audit
 from server.audit import Actor
 from server.database import atomic, find, one, sql
@@ -55,7 +58,7 @@ async def release(
     if before is Status.CANCELLED:
         return before
     meetup = await find(Meetup, found.meetup_id)
-    if meetups.stage(meetup, now) not in OPEN:
+    if (stage := meetups.stage(meetup, now)) not in KEPT:
         raise TooLateToRelease
     gone = await one(
         "UPDATE registration SET status = 'cancelled', wait_no = NULL, cancelled_at = $3"
@@ -71,7 +74,8 @@ async def release(
         await count_places(meetup.id, -1)
     post = Post(workspace, origin, keys, now)
     await letters.tell("released", [found.id], post)
-    await promote(meetup, post, by=by)
+    if stage in OPEN:  # of a postponed meetup, the free place waits for the new date too
+        await promote(meetup, post, by=by)
     return before
 
 
@@ -136,6 +140,8 @@ async def cancel_meetup(meetup: Meetup, reason: str, *, by: Actor, now: datetime
     await hold(meetup.id)
     await meetups.cancel(meetup, reason, by=by, now=now)
     await letters.tell_everybody("meetup_cancelled", meetup, by=by)
+    if meetup.published_at is not None:
+        await followers.tell_followers(meetup, News.CANCELLED, by=by)
 
 
 @atomic()
@@ -158,27 +164,78 @@ async def resize_meetup(
 
 
 @atomic()
-async def change_meetup(
+async def postpone_meetup(
     meetup: Meetup,
-    wanted: Plan,
+    until: NewDate | None,
+    reason: str,
     *,
     origin: str,
     workspace: Look,
     keys: Keys,
     by: Actor,
     now: datetime,
-) -> None:
-    """Change a meetup; when its time or place moves, everybody registered is told."""
+) -> int:
+    """Put a meetup off and tell everybody; a date that was to come opens it again.
+
+    What is still to do for it moves by as many days: the answer is how many tasks.
+    """
     await hold(meetup.id)
     before = await find(Meetup, meetup.id)
-    await meetups.change(meetup, wanted, by=by, now=now)
-    if meetups.stage(before, now) not in OPEN:
-        return
-    await promote(before, Post(workspace, origin, keys, now), by=by)
-    if (before.starts_at, before.ends_at, before.time_zone, before.venue_id) != (
-        wanted.starts_at,
-        wanted.ends_at,
-        wanted.time_zone,
-        wanted.venue_id,
-    ):
-        await letters.tell_everybody("meetup_changed", meetup, by=by)
+    after = await postponements.postpone(meetup, until, reason, by=by, now=now)
+    if until is None:
+        await letters.tell_everybody("meetup_postponed", after, by=by)
+        await followers.tell_followers(after, News.POSTPONED, by=by)
+        return 0
+    if meetups.stage(after, now) in OPEN:
+        await promote(after, Post(workspace, origin, keys, now), by=by)
+    await _tell_moved(after, by=by)
+    return await tasks.follow(meetup.id, _days(before, after), by=by, now=now)
+
+
+def _days(before: Meetup, after: Meetup) -> int:
+    """How many days later clocks on the wall show that it takes place."""
+    first, last = (hours.wall(one_.starts_at, one_.time_zone) for one_ in (before, after))
+    return (last[0] - first[0]).days
+
+
+async def _tell_moved(meetup: Meetup, *, by: Actor) -> None:
+    """Tell those who registered, and those who follow its series."""
+    await letters.tell_everybody("meetup_changed", meetup, by=by)
+    await followers.tell_followers(meetup, News.MOVED, by=by)
+
+
+@atomic()
+async def change_meetup(
+    meetup: Meetup,
+    wanted: Plan,
+    *,
+    sequence: int | None = None,
+    is_apart: bool = True,
+    origin: str,
+    workspace: Look,
+    keys: Keys,
+    by: Actor,
+    now: datetime,
+) -> int:
+    """Change a meetup; when its time or place moves, everybody registered is told.
+
+    What is still to do for it moves by as many days: the answer is how many tasks.
+    """
+    await hold(meetup.id)
+    before = await find(Meetup, meetup.id)
+    await meetups.change(
+        meetup, wanted, sequence=sequence, is_apart=is_apart, by=by, now=now
+    )
+    after = await find(Meetup, meetup.id)
+    moved = await tasks.follow(meetup.id, _days(before, after), by=by, now=now)
+    if meetups.stage(before, now) not in KEPT or after.postponed_at is not None:
+        return moved
+    if meetups.stage(after, now) in OPEN:
+        await promote(before, Post(workspace, origin, keys, now), by=by)
+    has_moved = any(
+        getattr(before, name) != getattr(after, name)
+        for name in ("starts_at", "ends_at", "time_zone", "venue_id")
+    )
+    if has_moved or meetups.stage(before, now) is Stage.POSTPONED:
+        await _tell_moved(after, by=by)
+    return moved

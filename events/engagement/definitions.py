@@ -91,7 +91,24 @@ SERIES: Mapping[str, Definition] = {
     ),
 }  # fmt: skip
 
-DEFINITIONS: Mapping[str, Definition] = {**MEETUP, **SERIES}
+COSTS: Mapping[str, Definition] = {
+    "cost_per_attendance": Definition(
+        lazy("Cost of one who came"),
+        lazy("The whole cost divided by the people who came; in a series, by attendances."),
+    ),
+    "cost_per_newcomer": Definition(
+        lazy("Cost of one newcomer"),
+        lazy("The whole cost divided by the people who came and had joined the community"
+             " less than 29 days before."),
+    ),
+    "cost_per_active": Definition(
+        lazy("Cost of one active afterwards"),
+        lazy("The whole cost divided by the linked people who came and were active online"
+             " from day 2 to day 29. It does not say that the meetup made them active."),
+    ),
+}  # fmt: skip
+
+DEFINITIONS: Mapping[str, Definition] = {**MEETUP, **SERIES, **COSTS}
 
 WHYS: Mapping[str, Lazy] = {
     "not_begun": lazy("the meetup has not begun"),
@@ -105,4 +122,8 @@ WHYS: Mapping[str, Lazy] = {
     "no_activity": lazy("online activity was not imported up to %(on)s"),
     "too_few": lazy("too few people"),
     "one_meetup": lazy("it takes two meetups"),
+    "cost_missing": lazy("no cost is written down"),
+    "cost_incomplete": lazy("a line has no real cost yet"),
+    "cancelled": lazy("the meetup was cancelled"),
+    "not_settled": lazy("not before 30 days after a meetup"),
 }

@@ -19,6 +19,7 @@ from events.planning import meetups, series
 from server import workspaces
 from server.assets import asset_bytes
 from server.audit import system
+from server.brand import logo_for_print
 from server.charts import Chart, Palette
 from server.colors import brand
 from server.database import scoped
@@ -38,7 +39,7 @@ FONTS = tuple(
 )
 MEDIA = {
     "pdf": "application/pdf",
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "json": "application/json",
 }
 
@@ -110,7 +111,9 @@ def series_context(report: SeriesReport, palette: Palette) -> dict[str, Any]:
     }
 
 
-def printed(report: MeetupReport | SeriesReport, workspace: Look, language: str) -> str:
+def printed(
+    report: MeetupReport | SeriesReport, workspace: Look, language: str, logo: str = ""
+) -> str:
     """The report as a page to print."""
     palette = ink(workspace)
     if isinstance(report, MeetupReport):
@@ -122,6 +125,7 @@ def printed(report: MeetupReport | SeriesReport, workspace: Look, language: str)
         lang=language,
         workspace=workspace,
         brand=brand(workspace.color),
+        logo=logo,
         **context,
     )
 
@@ -145,12 +149,13 @@ async def written(
     printer: Printer,
 ) -> bytes:
     """The report in one of its forms, in the language given."""
+    logo = await logo_for_print(workspace) if form == "pdf" else ""
     with use(language):
         if form == "csv":
             return bodies.as_csv(report)
         if form == "json":
             return bodies.as_json(report)
-        page = printed(report, workspace, language)
+        page = printed(report, workspace, language, logo)
         return await printer(page, assets(), title(report))
 
 

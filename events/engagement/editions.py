@@ -10,6 +10,7 @@ import json
 from datetime import date, datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from piccolo.columns import JSONB, Bytea, Integer, Timestamptz
 from piccolo.columns import UUID as UuidColumn
@@ -18,7 +19,16 @@ from events.engagement import reports
 from events.engagement.disclosure import Cell, Hidden, publish, rounded, threshold
 from events.engagement.effects import Finding, Lift
 from events.engagement.lift import Audience
-from events.engagement.metrics import Figure, State, Unit, share
+from events.engagement.metrics import (
+    FULLEST,
+    OF_PERSON,
+    PERSON,
+    Figure,
+    State,
+    Unit,
+    came_before,
+    share,
+)
 from events.planning import meetups, sponsors
 from events.planning.meetups import Meetup
 from server import audit, mail
@@ -79,7 +89,10 @@ class EditionLine(msgspec.Struct, frozen=True):
     slug: str
     title: str
     starts_at: datetime
+    ends_at: datetime
     time_zone: str
+    cancelled_at: datetime | None
+    postponed_at: datetime | None
     sponsor: str
     sponsor_slug: str
     frozen_at: datetime | None
@@ -92,6 +105,7 @@ class Heads(msgspec.Struct, frozen=True):
     came_registered: int
     attended: int
     first_timers: int
+    imported: int = 0
 
 
 # Rules
@@ -99,6 +113,8 @@ class Heads(msgspec.Struct, frozen=True):
 
 def cells(heads: Heads, k: int) -> list[Figure]:
     """The figures a sponsor may see: rounded, nothing under k, nothing by subtraction."""
+    is_imported = heads.attended and heads.imported == heads.attended
+    source = State.IMPORTED if is_imported else State.MEASURED
     came = publish(
         Cell.heads(heads.attended),
         {
@@ -118,28 +134,28 @@ def cells(heads: Heads, k: int) -> list[Figure]:
     # Who came without having registered is the difference of two cells.
     walk_ins = heads.attended - heads.came_registered
     betrays = 0 < walk_ins < threshold(k)
-    rate = None if betrays else _rate(asked.parts["came"], asked.total)
+    rate = None if betrays else _rate(asked.parts["came"], asked.total, source)
     return [
-        _cell("attended", came.total),
-        _cell("first_timers", came.parts["first_timers"]),
-        _cell("returning", came.parts["returning"]),
-        _cell("registered", asked.total),
+        _cell("attended", came.total, source),
+        _cell("first_timers", came.parts["first_timers"], source),
+        _cell("returning", came.parts["returning"], source),
+        _cell("registered", asked.total, source),
         rate or Figure("show_up_rate", None, State.MISSING, Unit.SHARE, why="too_few"),
     ]
 
 
-def _rate(came: int | Hidden, of: int | Hidden) -> Figure | None:
+def _rate(came: int | Hidden, of: int | Hidden, source: State) -> Figure | None:
     """A share of two published counts, which says no more than they do."""
     if isinstance(came, Hidden) or isinstance(of, Hidden) or not came:
         return None
-    return Figure("show_up_rate", share(came, of), State.MEASURED, Unit.SHARE, n=of)
+    return Figure("show_up_rate", share(came, of), source, Unit.SHARE, n=of)
 
 
-def _cell(key: str, shown: int | Hidden) -> Figure:
+def _cell(key: str, shown: int | Hidden, source: State) -> Figure:
     """A count as it is published; every hidden one looks the same."""
     if isinstance(shown, Hidden) or not shown:
         return Figure(key, None, State.MISSING, Unit.PEOPLE, why="too_few")
-    return Figure(key, shown, State.MEASURED, Unit.PEOPLE)
+    return Figure(key, shown, source, Unit.PEOPLE)
 
 
 def shareable(lift: Lift | None) -> Lift | None:
@@ -263,14 +279,7 @@ async def _tell(
     now: datetime,
 ) -> None:
     """Write to the sponsor's contacts that the report is there; once for each."""
-    rows = await sql(
-        "SELECT c.id, a.email, a.language FROM sponsor_contact c JOIN account a"
-        " ON a.id = c.account_id WHERE c.workspace_id = $1 AND c.sponsor_id = $2"
-        " AND c.ended_at IS NULL ORDER BY c.id",
-        by.workspace_id,
-        sponsor.id,
-    )
-    for row in rows:
+    for row in await _contacts(sponsor.id, by=by):
         await mail.post(
             "report_ready",
             to=row["email"],
@@ -288,6 +297,17 @@ async def _tell(
         )
 
 
+async def _contacts(sponsor_id: UUID, *, by: Actor) -> list[asyncpg.Record]:
+    """The people a sponsor reads its reports with today, each in her language."""
+    return await sql(
+        "SELECT c.id, a.email, a.language FROM sponsor_contact c JOIN account a"
+        " ON a.id = c.account_id WHERE c.workspace_id = $1 AND c.sponsor_id = $2"
+        " AND c.ended_at IS NULL ORDER BY c.id",
+        by.workspace_id,
+        sponsor_id,
+    )
+
+
 def address(workspace_slug: str, sponsor_slug: str, meetup_slug: str) -> str:
     """Where a sponsor reads an edition."""
     return f"/portal/{workspace_slug}/{sponsor_slug}/{meetup_slug}"
@@ -299,21 +319,21 @@ def address(workspace_slug: str, sponsor_slug: str, meetup_slug: str) -> str:
 async def heads(meetup_id: UUID) -> Heads:
     """The people of a meetup, those of the team left out."""
     found = await one(
-        "SELECT count(*) FILTER (WHERE r.source <> 'walk_in') AS registered,"
-        " count(*) FILTER (WHERE r.attended_at IS NOT NULL AND r.source <> 'walk_in')"
+        "SELECT count(*) FILTER (WHERE NOT r.is_walk_in) AS registered,"  # noqa: S608
+        " count(*) FILTER (WHERE r.attended_at IS NOT NULL AND NOT r.is_walk_in)"
         " AS came_registered,"
         " count(*) FILTER (WHERE r.attended_at IS NOT NULL) AS attended,"
-        " count(*) FILTER (WHERE r.attended_at IS NOT NULL AND NOT EXISTS ("
-        "  SELECT FROM registration e JOIN meetup o"
-        "  ON o.workspace_id = e.workspace_id AND o.id = e.meetup_id"
-        "  WHERE e.workspace_id = r.workspace_id AND e.member_id = r.member_id"
-        "  AND e.status = 'confirmed' AND e.attended_at IS NOT NULL"
-        "  AND (o.starts_at, o.id) < (m.starts_at, m.id))) AS first_timers"
-        " FROM registration r"
+        " count(*) FILTER (WHERE r.attended_at IS NOT NULL AND NOT"
+        f" {came_before('r.person', 'm')}) AS first_timers,"
+        " count(*) FILTER (WHERE r.attended_at IS NOT NULL AND r.source = 'import')"
+        " AS imported"
+        f" FROM (SELECT DISTINCT ON ({PERSON}) r.*, {PERSON} AS person, bool_and(r.source ="
+        f" 'walk_in') OVER (PARTITION BY {PERSON}) AS is_walk_in FROM registration r"
+        f" {OF_PERSON} WHERE r.workspace_id = ANY (apero_scope()) AND r.meetup_id = $1"
+        f" AND r.status = 'confirmed' ORDER BY {PERSON}, {FULLEST}) r"
         " JOIN meetup m ON m.workspace_id = r.workspace_id AND m.id = r.meetup_id"
-        " JOIN member p ON p.workspace_id = r.workspace_id AND p.id = r.member_id"
-        " WHERE r.workspace_id = ANY (apero_scope()) AND r.meetup_id = $1"
-        " AND r.status = 'confirmed' AND NOT p.is_insider",
+        " JOIN member p ON p.workspace_id = r.workspace_id AND p.id = r.person"
+        " WHERE NOT p.is_insider",
         meetup_id,
         into=Heads,
     )
@@ -323,20 +343,22 @@ async def heads(meetup_id: UUID) -> Heads:
 
 _MINE = (
     " FROM sponsor_contact c JOIN sponsor s ON s.workspace_id = c.workspace_id"
-    " AND s.id = c.sponsor_id JOIN sponsorship p ON p.workspace_id = s.workspace_id"
-    " AND p.sponsor_id = s.id JOIN meetup m ON m.workspace_id = p.workspace_id"
-    " AND m.id = p.meetup_id LEFT JOIN report_edition e ON e.workspace_id = m.workspace_id"
+    " AND s.id = c.sponsor_id CROSS JOIN LATERAL (SELECT DISTINCT p.meetup_id"
+    " FROM sponsored p WHERE p.workspace_id = s.workspace_id AND p.sponsor_id = s.id) p"
+    " JOIN meetup m ON m.workspace_id = s.workspace_id AND m.id = p.meetup_id"
+    " LEFT JOIN report_edition e ON e.workspace_id = m.workspace_id"
     " AND e.meetup_id = m.id AND e.sponsor_id = s.id"
     " WHERE c.workspace_id = ANY (apero_scope()) AND c.account_id = $1"
-    " AND c.ended_at IS NULL AND m.published_at IS NOT NULL AND m.cancelled_at IS NULL"
+    " AND c.ended_at IS NULL AND m.published_at IS NOT NULL"
 )
 
 
 async def editions_of(account_id: UUID) -> list[EditionLine]:
-    """The meetups this account's sponsors pay for, latest first."""
+    """The meetups this account's sponsors pay for, latest first, those called off too."""
     return await sql(
-        "SELECT m.slug, m.title, m.starts_at, m.time_zone, s.name AS sponsor,"
-        f" s.slug AS sponsor_slug, e.frozen_at{_MINE}"
+        "SELECT m.slug, m.title, m.starts_at, m.ends_at, m.time_zone, m.cancelled_at,"
+        " m.postponed_at, s.name AS sponsor, s.slug AS sponsor_slug,"
+        f" e.frozen_at{_MINE}"
         " ORDER BY m.starts_at DESC, s.slug LIMIT 200",
         account_id,
         into=EditionLine,
@@ -348,7 +370,7 @@ async def edition(account_id: UUID, sponsor_slug: str, meetup_slug: str) -> Edit
     row = await one(
         "SELECT m.slug AS meetup, s.name AS sponsor, s.slug AS sponsor_slug, e.number,"
         f" e.content::text AS content, e.sha256, e.frozen_at{_MINE}"
-        " AND e.id IS NOT NULL AND s.slug = $2 AND m.slug = $3"
+        " AND m.cancelled_at IS NULL AND e.id IS NOT NULL AND s.slug = $2 AND m.slug = $3"
         " ORDER BY e.number DESC LIMIT 1",
         account_id,
         sponsor_slug,

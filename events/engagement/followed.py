@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from events.engagement import lift
+from events.engagement.metrics import FULLEST, OF_PERSON, PERSON
 from server.database import sql
 from server.i18n import zone
 
@@ -91,10 +92,12 @@ WITH here AS (
   SELECT m.workspace_id, m.id, (m.starts_at AT TIME ZONE m.time_zone)::date AS d,
     m.time_zone
   FROM meetup m WHERE m.workspace_id = ANY (apero_scope()) AND m.id = ANY ($1::uuid[])
-), person AS MATERIALIZED (
-  SELECT h.workspace_id, h.id AS meetup_id, h.d, r.member_id, r.is_drawn,
+), everybody AS MATERIALIZED (
+  SELECT DISTINCT ON (h.id, p.id)
+    h.workspace_id, h.id AS meetup_id, h.d, p.id AS member_id, r.is_drawn, r.source,
     r.status = 'confirmed' AS is_admitted,
-    r.status = 'confirmed' AND r.attended_at IS NOT NULL AS came,
+    bool_or(r.status = 'confirmed' AND r.attended_at IS NOT NULL)
+      OVER (PARTITION BY h.id, p.id) AS came,
     CASE WHEN p.is_insider THEN 'insider'
       WHEN p.linking_agreed_at IS NULL THEN 'not_agreed'
       WHEN NOT EXISTS (SELECT FROM identity i WHERE i.workspace_id = p.workspace_id
@@ -107,8 +110,13 @@ WITH here AS (
     END AS reason
   FROM here h
   JOIN registration r ON r.workspace_id = h.workspace_id AND r.meetup_id = h.id
-  JOIN member p ON p.workspace_id = r.workspace_id AND p.id = r.member_id
-  WHERE r.source <> 'walk_in' AND (r.status = 'confirmed' OR r.is_drawn IS NOT NULL)
+  {OF_PERSON} CROSS JOIN LATERAL (SELECT p.* FROM member p
+    WHERE p.workspace_id = s.workspace_id AND p.id = {PERSON} OFFSET 0) p
+  WHERE r.status = 'confirmed' OR r.is_drawn IS NOT NULL
+  ORDER BY h.id, p.id, r.source = 'walk_in', {FULLEST}
+), person AS MATERIALIZED (
+  -- Somebody registered who was let in under another record did come.
+  SELECT * FROM everybody WHERE source <> 'walk_in'
 ), known AS MATERIALIZED (
   SELECT p.workspace_id, p.meetup_id, p.member_id, p.d, i.id FROM person p
   JOIN identity i ON i.workspace_id = p.workspace_id AND i.member_id = p.member_id

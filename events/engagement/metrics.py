@@ -222,6 +222,35 @@ def together(rooms: Mapping[UUID, Sequence[UUID]]) -> Togetherness:
 
 # An attendance is a confirmed registration whose person came in.
 _CAME = "r.status = 'confirmed' AND r.attended_at IS NOT NULL"
+# Two records of one person may have a place each: she is counted once, by the place that
+# says most. Only such doubles stay with a record that was merged.
+# (Written as CASE: behind the walls PostgreSQL looks nothing up in an index by coalesce().)
+PERSON = "CASE WHEN s.merged_into_id IS NULL THEN s.id ELSE s.merged_into_id END"
+# OFFSET 0: each is looked up by her key, however many members there are besides.
+OF_PERSON = (
+    "CROSS JOIN LATERAL (SELECT s.workspace_id, s.id, s.merged_into_id FROM member s"
+    " WHERE s.workspace_id = r.workspace_id AND s.id = r.member_id OFFSET 0) s"
+)
+FULLEST = (
+    "(r.status = 'confirmed' AND r.attended_at IS NOT NULL) DESC,"
+    " r.status = 'confirmed' DESC, r.source = 'walk_in', r.is_drawn DESC NULLS LAST,"
+    " r.status, r.id"
+)
+
+
+def came_before(person: str, here: str) -> str:
+    """Did this person come to a meetup before this one, under any record of hers?"""
+    earlier = (
+        "SELECT FROM registration e JOIN meetup o ON o.workspace_id = e.workspace_id"
+        f" AND o.id = e.meetup_id WHERE e.workspace_id = {here}.workspace_id"
+        " AND e.member_id = {of} AND e.status = 'confirmed' AND e.attended_at IS NOT NULL"
+        f" AND (o.starts_at, o.id) < ({here}.starts_at, {here}.id)"
+    )
+    merged = (
+        f"SELECT FROM member z WHERE z.workspace_id = {here}.workspace_id"
+        f" AND z.merged_into_id = {person} AND EXISTS ({earlier.format(of='z.id')})"
+    )
+    return f"(EXISTS ({earlier.format(of=person)}) OR EXISTS ({merged}))"
 
 
 async def counts(meetup_id: UUID) -> Counts | None:
@@ -235,20 +264,18 @@ WITH here AS (
     (m.starts_at AT TIME ZONE m.time_zone)::date AS d
   FROM meetup m WHERE m.workspace_id = ANY (apero_scope()) AND m.id = $1
 ), person AS (
-  SELECT r.status, r.source = 'walk_in' AS is_walk_in, {_CAME} AS came,
+  SELECT DISTINCT ON (p.id) r.status, {_CAME} AS came,
+    r.source = 'walk_in' AND NOT bool_or(r.source <> 'walk_in' AND r.status = 'confirmed')
+      OVER (PARTITION BY p.id) AS is_walk_in,
     r.source = 'import' AS is_imported, p.joined_on, p.joined_on > h.d - 29 AS is_newcomer,
-    {_CAME} AND NOT EXISTS (
-      SELECT FROM registration e JOIN meetup o
-        ON o.workspace_id = e.workspace_id AND o.id = e.meetup_id
-      WHERE e.workspace_id = r.workspace_id AND e.member_id = r.member_id
-        AND e.status = 'confirmed' AND e.attended_at IS NOT NULL
-        AND (o.starts_at, o.id) < (h.starts_at, h.id)) AS is_first,
+    {_CAME} AND NOT {came_before("p.id", "h")} AS is_first,
     {_CAME} AND p.linking_agreed_at IS NOT NULL AND EXISTS (
       SELECT FROM identity i
-      WHERE i.workspace_id = r.workspace_id AND i.member_id = r.member_id) AS is_linked
+      WHERE i.workspace_id = p.workspace_id AND i.member_id = p.id) AS is_linked
   FROM here h
   JOIN registration r ON r.workspace_id = h.workspace_id AND r.meetup_id = h.id
-  JOIN member p ON p.workspace_id = r.workspace_id AND p.id = r.member_id
+  {OF_PERSON} JOIN member p ON p.workspace_id = s.workspace_id AND p.id = {PERSON}
+  ORDER BY p.id, {FULLEST}
 )
 SELECT (SELECT s.capacity FROM seating s JOIN here h
     ON s.workspace_id = h.workspace_id AND s.id = h.id) AS capacity,
@@ -270,10 +297,11 @@ FROM person HAVING EXISTS (SELECT FROM here)
 async def arrivals(meetup_id: UUID) -> list[tuple[datetime, int]]:
     """How many came in during each ten minutes; empty when no moment is known."""
     rows = await sql(
-        "SELECT date_bin('10 minutes', r.attended_at, timestamptz '2000-01-01Z') AS at,"  # noqa: S608
-        " count(*) AS people, count(*) FILTER (WHERE r.source <> 'import') AS seen"
-        " FROM registration r WHERE r.workspace_id = ANY (apero_scope())"
-        f" AND r.meetup_id = $1 AND {_CAME} GROUP BY 1 ORDER BY 1",
+        "SELECT date_bin('10 minutes', a.attended_at, timestamptz '2000-01-01Z') AS at,"  # noqa: S608
+        " count(*) AS people, count(*) FILTER (WHERE a.source <> 'import') AS seen"
+        f" FROM (SELECT DISTINCT ON ({PERSON}) r.attended_at, r.source FROM registration r"
+        f" {OF_PERSON} WHERE r.workspace_id = ANY (apero_scope()) AND r.meetup_id = $1"
+        f" AND {_CAME} ORDER BY {PERSON}, r.attended_at, r.id) a GROUP BY 1 ORDER BY 1",
         meetup_id,
     )
     # A list that was imported gives everybody the same moment: that is no arrival.
@@ -285,11 +313,14 @@ async def arrivals(meetup_id: UUID) -> list[tuple[datetime, int]]:
 async def attendances(series_id: UUID, now: datetime) -> list[Attendance]:
     """The meetups of a series that have begun, with who came and who came back."""
     return await sql(
-        "WITH came AS (SELECT m.id AS meetup_id, r.source, row_number() OVER ("  # noqa: S608
-        " PARTITION BY r.member_id ORDER BY m.starts_at, m.id) AS nth"
+        f"WITH once AS (SELECT DISTINCT ON (m.id, {PERSON}) m.id AS meetup_id,"  # noqa: S608
+        f" m.starts_at, r.source, {PERSON} AS person"
         " FROM meetup m JOIN registration r ON r.workspace_id = m.workspace_id"
-        " AND r.meetup_id = m.id WHERE m.workspace_id = ANY (apero_scope())"
-        f" AND m.series_id = $1 AND m.cancelled_at IS NULL AND {_CAME})"
+        f" AND r.meetup_id = m.id {OF_PERSON} WHERE m.workspace_id = ANY (apero_scope())"
+        f" AND m.series_id = $1 AND m.cancelled_at IS NULL AND {_CAME}"
+        f" ORDER BY m.id, {PERSON}, {FULLEST}), came AS (SELECT meetup_id, source,"
+        " row_number() OVER (PARTITION BY person ORDER BY starts_at, meetup_id) AS nth"
+        " FROM once)"
         " SELECT m.id, m.slug, m.title, m.starts_at, m.time_zone,"
         " m.closed_at IS NOT NULL AS is_closed, count(c.meetup_id) AS attended,"
         " count(*) FILTER (WHERE c.nth > 1) AS returning,"
@@ -307,9 +338,9 @@ async def attendances(series_id: UUID, now: datetime) -> list[Attendance]:
 async def rooms(series_id: UUID) -> dict[UUID, list[UUID]]:
     """Who came to each meetup of a series."""
     rows = await sql(
-        "SELECT r.meetup_id, array_agg(r.member_id) AS people FROM meetup m"  # noqa: S608
+        f"SELECT r.meetup_id, array_agg(DISTINCT {PERSON}) AS people FROM meetup m"  # noqa: S608
         " JOIN registration r ON r.workspace_id = m.workspace_id AND r.meetup_id = m.id"
-        " WHERE m.workspace_id = ANY (apero_scope()) AND m.series_id = $1"
+        f" {OF_PERSON} WHERE m.workspace_id = ANY (apero_scope()) AND m.series_id = $1"
         f" AND m.cancelled_at IS NULL AND {_CAME} GROUP BY 1",
         series_id,
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from piccolo.columns import Integer, Text, Timestamptz
 
+from events.admission import followers
 from events.engagement.lift import POST
 from events.planning import meetups
 from events.planning.meetups import Admission, Meetup
@@ -50,9 +51,32 @@ def comparison_of(admission: str) -> str:
 
 @atomic()
 async def publish(meetup: Meetup, *, by: Actor, now: datetime) -> None:
-    """Open the page of a draft to everybody and fix how its effect will be read."""
+    """Open the page of a draft to everybody and fix how its effect will be read.
+
+    Whoever follows its series is told by letter.
+    """
     await meetups.publish(meetup, by=by, now=now)
     await fix_plan(meetup, by=by, now=now)
+    await followers.tell_followers(meetup, by=by)
+
+
+@atomic()
+async def publish_prepared(series_id: UUID, *, by: Actor, now: datetime) -> int:
+    """Publish the editions of a series that are prepared; how many there were."""
+    ready = await (
+        Meetup.objects()
+        .where(
+            Meetup.series_id == series_id,
+            Meetup.recurrence_id.is_not_null(),
+            Meetup.published_at.is_null(),
+            Meetup.cancelled_at.is_null(),
+            Meetup.starts_at > now,
+        )
+        .order_by(Meetup.starts_at)
+    )
+    for meetup in ready:
+        await publish(meetup, by=by, now=now)
+    return len(ready)
 
 
 @atomic()

@@ -252,18 +252,17 @@ async def listing(
     """The meetups that have begun, latest first, with who came."""
     return await sql(
         "SELECT m.slug, m.title, m.starts_at, m.time_zone, s.name AS series,"
-        " s.slug AS series_slug, m.closed_at, count(r.id) FILTER (WHERE"
-        " r.status = 'confirmed' AND r.attended_at IS NOT NULL) AS attended,"
-        " count(r.id) FILTER (WHERE r.status = 'confirmed' AND r.source <> 'walk_in')"
-        " AS registered FROM meetup m"
+        " s.slug AS series_slug, m.closed_at, r.attended, r.registered FROM ("
+        "SELECT * FROM meetup WHERE workspace_id = ANY (apero_scope())"
+        " AND published_at IS NOT NULL AND cancelled_at IS NULL AND starts_at <= $1"
+        " AND ($2::timestamptz IS NULL OR starts_at < $2)"
+        " ORDER BY starts_at DESC, id DESC LIMIT $3) m"
         " LEFT JOIN series s ON s.workspace_id = m.workspace_id AND s.id = m.series_id"
-        " LEFT JOIN registration r ON r.workspace_id = m.workspace_id"
-        " AND r.meetup_id = m.id"
-        " WHERE m.workspace_id = ANY (apero_scope()) AND m.published_at IS NOT NULL"
-        " AND m.cancelled_at IS NULL AND m.starts_at <= $1"
-        " AND ($2::timestamptz IS NULL OR m.starts_at < $2)"
-        " GROUP BY m.workspace_id, m.id, s.workspace_id, s.id"
-        " ORDER BY m.starts_at DESC, m.id DESC LIMIT $3",
+        " CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE r.status = 'confirmed'"
+        " AND r.attended_at IS NOT NULL) AS attended, count(*) FILTER (WHERE"
+        " r.status = 'confirmed' AND r.source <> 'walk_in') AS registered"
+        " FROM registration r WHERE r.workspace_id = m.workspace_id"
+        " AND r.meetup_id = m.id) r ORDER BY m.starts_at DESC, m.id DESC",
         now,
         before,
         limit,

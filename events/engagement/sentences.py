@@ -47,9 +47,13 @@ class Said(msgspec.Struct, frozen=True):
 # Figures
 
 
-def shown(figure: Figure) -> Shown:
-    """A figure in the reader's language."""
+def shown(figure: Figure, audience: Audience = Audience.ORGANISER) -> Shown:
+    """A figure in the reader's language; a sponsor is told that counts are rounded."""
     definition = DEFINITIONS[figure.key]
+    told = note(figure)
+    is_count = figure.unit is Unit.PEOPLE and figure.value is not None
+    if audience is Audience.SPONSOR and is_count:
+        told = _("%(source)s, rounded to 5", source=told)
     return Shown(
         key=figure.key,
         label=str(definition.label),
@@ -57,7 +61,7 @@ def shown(figure: Figure) -> Shown:
         text=written(figure),
         unit=figure.unit,
         state=figure.state,
-        note=note(figure),
+        note=told,
         n=figure.n,
         meaning=str(definition.meaning),
     )

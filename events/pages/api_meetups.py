@@ -55,6 +55,8 @@ class MeetupDetail(MeetupView, kw_only=True):
     admission: Admission
     waiting: int
     cancelled_reason: str
+    postponed_reason: str
+    sequence: int
     counts: Counts
 
 
@@ -157,7 +159,7 @@ async def list_meetups(
 async def read_meetup(
     by: NamedDependency[Actor], now: NamedDependency[datetime], meetup_id: FromPath[UUID]
 ) -> MeetupDetail:
-    return await _detail(meetup_id, by=by, now=now)
+    return await detail_of(meetup_id, by=by, now=now)
 
 
 @post(
@@ -196,7 +198,7 @@ async def plan(
         )
         keys = tickets.keys_of(asking.settings)
         made = await meetups.plan(wanted, key_id=keys.current, by=by, now=now)
-    return await _detail(made.id, by=by, now=now)
+    return await detail_of(made.id, by=by, now=now)
 
 
 @post(
@@ -210,7 +212,7 @@ async def publish(
     by: NamedDependency[Actor], now: NamedDependency[datetime], meetup_id: FromPath[UUID]
 ) -> MeetupDetail:
     await plans.publish(await meetup_of(meetup_id, by), by=by, now=now)
-    return await _detail(meetup_id, by=by, now=now)
+    return await detail_of(meetup_id, by=by, now=now)
 
 
 @post(
@@ -230,7 +232,7 @@ async def cancel(
     reason = clean(body.reason)[:1000]
     meetup = await meetup_of(meetup_id, by)
     await registrations.cancel_meetup(meetup, reason, by=by, now=now)
-    return await _detail(meetup_id, by=by, now=now)
+    return await detail_of(meetup_id, by=by, now=now)
 
 
 @post(
@@ -250,7 +252,7 @@ async def close(
     meetup = await meetup_of(meetup_id, by)
     origin = asking.settings.origin
     await editions.close_meetup(meetup, workspace=look, origin=origin, by=by, now=now)
-    return await _detail(meetup_id, by=by, now=now)
+    return await detail_of(meetup_id, by=by, now=now)
 
 
 async def meetup_of(meetup_id: UUID, by: Actor) -> Meetup:
@@ -258,7 +260,7 @@ async def meetup_of(meetup_id: UUID, by: Actor) -> Meetup:
         return await find(Meetup, meetup_id)
 
 
-async def _detail(meetup_id: UUID, *, by: Actor, now: datetime) -> MeetupDetail:
+async def detail_of(meetup_id: UUID, *, by: Actor, now: datetime) -> MeetupDetail:
     async with scoped(by, readonly=True):
         meetup = await find(Meetup, meetup_id)
         room = await meetups.room(meetup_id)
@@ -275,6 +277,8 @@ async def _detail(meetup_id: UUID, *, by: Actor, now: datetime) -> MeetupDetail:
         admission=Admission(meetup.admission),
         waiting=room.waiting,
         cancelled_reason=meetup.cancelled_reason,
+        postponed_reason=meetup.postponed_reason,
+        sequence=meetup.sequence,
         counts=counts,
     )
 

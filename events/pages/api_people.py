@@ -1,22 +1,32 @@
 """Members, communities, channels and activity for machines."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 
 from events.engagement import activity
 from events.engagement.activity import Act, Fate
-from events.people import channels, communities, identities, members
+from events.people import (
+    channels,
+    communities,
+    dossiers,
+    identities,
+    listings,
+    members,
+)
 from events.people.channels import ChannelKind
+from events.people.consents import Answer
+from events.people.notes import NoteLine
+from events.people.wanted import wanted
 from server import workspaces
 from server.audit import Actor
 from server.database import scoped
-from server.errors import Invalid
+from server.errors import Invalid, NotFound
 from server.forms import clean
 from server.i18n import lazy
 
@@ -80,6 +90,8 @@ class MemberItem(msgspec.Struct):
     linking_agreed_at: datetime | None
     meetups_attended: int
     last_active_on: str | None
+    communities: str
+    tags: str
 
 
 class MemberPage(msgspec.Struct):
@@ -106,9 +118,13 @@ class MemberDetail(msgspec.Struct):
     language: str
     joined_on: str | None
     linking_agreed_at: datetime | None
+    is_insider: bool
     communities: list[str]
+    tags: list[dossiers.Named]
+    notes: list[NoteLine]
+    consents: list[Answer]
     identities: list[IdentityItem]
-    timeline: list[members.Moment]
+    timeline: list[dossiers.Moment]
 
 
 class CommunityBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -167,24 +183,34 @@ class ChannelPage(msgspec.Struct):
     "/members",
     summary="Members",
     description="Members by name. `q` searches names and addresses without accents or case;"
-    " `community` is a community's slug; `after` is the `next` of the previous page.",
+    " `community` and `tag` are slugs; `came` is how often at least, 0 for never;"
+    " `away_since` and `active_since` are days; `linked`, `ambassador` and `email` are"
+    " `yes` or `no`; `after` is the `next` of the previous page.",
 )
 async def list_members(
+    request: Request[Any, Any, Any],
     by: NamedDependency[Actor],
-    q: FromQuery[str] = "",
-    community: FromQuery[str] = "",
+    now: NamedDependency[datetime],
+    q: FromQuery[str] = "",  # noqa: ARG001 - the filters are read together, named for the schema
+    community: FromQuery[str] = "",  # noqa: ARG001
+    tag: FromQuery[str] = "",  # noqa: ARG001
+    came: FromQuery[str] = "",  # noqa: ARG001
+    away_since: FromQuery[str] = "",  # noqa: ARG001
+    active_since: FromQuery[str] = "",  # noqa: ARG001
+    linked: FromQuery[str] = "",  # noqa: ARG001
+    ambassador: FromQuery[str] = "",  # noqa: ARG001
+    email: FromQuery[str] = "",  # noqa: ARG001
     after: FromQuery[UUID | None] = None,
     limit: FromQuery[Limit] = PAGE,
 ) -> MemberPage:
+    to = wanted(request.query_params)
     async with scoped(by, readonly=True):
-        where = await communities.community_by_slug(community) if community else None
-        chosen = where.id if where else None
-        found = await members.members(chosen, q, after, limit + 1)
-    items = [_item(one) for one in found[:limit]]
-    return MemberPage(items, items[-1].id if len(found) > limit else None)
+        found = await listings.members(to, after=after, limit=limit, today=now.date())
+    items = [_item(one) for one in found.lines]
+    return MemberPage(items, items[-1].id if found.has_more else None)
 
 
-def _item(line: members.MemberLine) -> MemberItem:
+def _item(line: listings.MemberLine) -> MemberItem:
     return MemberItem(
         id=line.id,
         name=line.name,
@@ -193,6 +219,8 @@ def _item(line: members.MemberLine) -> MemberItem:
         linking_agreed_at=line.linking_agreed_at,
         meetups_attended=line.attended,
         last_active_on=_day(line.active_on),
+        communities=line.communities,
+        tags=line.tags,
     )
 
 
@@ -211,7 +239,11 @@ async def get_member(by: NamedDependency[Actor], member_id: FromPath[UUID]) -> M
 
 
 async def _detail(member_id: UUID) -> MemberDetail:
-    member = await members.member(member_id)
+    member = await dossiers.dossier(member_id)
+    if member.merged_into_id is not None:
+        member = await dossiers.dossier(member.merged_into_id)
+    if member.erased_at is not None:
+        raise NotFound
     return MemberDetail(
         id=member.id,
         name=member.name,
@@ -219,12 +251,16 @@ async def _detail(member_id: UUID) -> MemberDetail:
         language=member.language,
         joined_on=_day(member.joined_on),
         linking_agreed_at=member.linking_agreed_at,
-        communities=await members.communities_of(member_id),
+        is_insider=member.is_insider,
+        communities=[one.name for one in member.communities],
+        tags=member.tags,
+        notes=member.notes,
+        consents=member.answers,
         identities=[
             IdentityItem(one.channel, one.handle, one.proof)
-            for one in await identities.identities_of(member_id)
+            for one in await identities.identities_of(member.id)
         ],
-        timeline=await members.timeline(member_id),
+        timeline=await dossiers.timeline(member.id),
     )
 
 

@@ -7,12 +7,20 @@ from uuid import UUID
 import msgspec
 from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 
-from events.admission import registrations, tickets
+from events.admission import invitations, registrations, tickets
 from events.admission.passes import code_of, href_of, pass_of
-from events.admission.registrations import Line, Registration, Shown, Source, Status
+from events.admission.registrations import (
+    Line,
+    Registered,
+    Registration,
+    Shown,
+    Source,
+    Status,
+)
 from events.pages.api_meetups import MOST, body_of, meetup_of, one_line
+from events.pages.letterheads import letterhead
 from events.planning.meetups import Meetup
 from server import workspaces
 from server.audit import Actor
@@ -29,6 +37,19 @@ class PersonBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: str
     email: str
     language: str = ""
+
+
+class InviteBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Who is asked to come."""
+
+    name: str
+    email: str
+
+
+class Invited(msgspec.Struct):
+    """The invitation is noted."""
+
+    done: bool = True
 
 
 class RegistrationView(msgspec.Struct, kw_only=True):
@@ -103,20 +124,22 @@ async def register(
         raise Invalid(language=lazy("Choose one of the answers offered."))
     meetup = await meetup_of(meetup_id, by)
     look = await workspaces.look_by_id(by.workspace_id)
-    keys = tickets.keys_of(asking.settings)
-    origin = asking.settings.origin
     made = await registrations.register(
         meetup,
         name=name,
         email=address,
         language=body.language or look.language,
         source=Source.API,
-        origin=origin,
-        workspace=look,
-        keys=keys,
+        **letterhead(asking, look),
         by=by,
         now=now,
     )
+    return await _made(made, asking, by)
+
+
+async def _made(made: Registered, asking: Asking, by: Actor) -> RegistrationView:
+    """What somebody got, with the code of her ticket and the address of her own page."""
+    keys, origin = tickets.keys_of(asking.settings), asking.settings.origin
     async with scoped(by, readonly=True):
         held = await pass_of(made.id)
     code = code_of(held, keys) if held.has_ticket else None
@@ -149,14 +172,41 @@ async def release(
         await find(Registration, registration_id)
         was = await registrations.release(
             registration_id,
-            origin=asking.settings.origin,
-            workspace=look,
-            keys=tickets.keys_of(asking.settings),
+            **letterhead(asking, look),
             by=by,
             now=now,
         )
     return Released(registration_id, Status.CANCELLED, was)
 
 
+@post(
+    "/meetups/{meetup_id:uuid}/invitations",
+    status_code=202,
+    summary="Invite somebody by letter",
+    description="In the name of the brand, once for each meetup; no place is taken. The"
+    " answer is the same whether a letter leaves or not: whoever has a place, or wants no"
+    " letters, gets none. Roles: owner, manager.",
+)
+async def invite(
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    meetup_id: FromPath[UUID],
+    data: JSONBody[InviteBody],
+) -> Invited:
+    name, address = one_line(data.name, "name"), email(data.email)
+    await invitations.invite(
+        await meetup_of(meetup_id, by),
+        name=name,
+        email=address,
+        her=None,
+        workspace=await workspaces.look_by_id(by.workspace_id),
+        settings=asking.settings,
+        by=by,
+        now=now,
+    )
+    return Invited()
+
+
 READS = [list_registrations]
-WRITES = [register, release]
+WRITES = [register, release, invite]

@@ -14,6 +14,7 @@ from events.admission.tickets import keys_of
 from events.engagement import imports
 from events.engagement.imports import Choices, Fate, Given, Kind, Preview
 from events.people import channels, communities
+from events.people.channels import ChannelLine
 from server.audit import Actor
 from server.database import scoped
 from server.errors import Invalid, NotFound
@@ -150,10 +151,9 @@ async def _bring(
     errors: Any = None,  # noqa: ANN401 - sentences by field
 ) -> Response[Any]:
     async with scoped(by, readonly=True):
-        every = await communities.communities()
+        every = await communities.names()
         found = await channels.channels()
         latest = await imports.runs()
-    names = {one.id: one.name for one in every}
     places = [one for one in found if one.name != channels.OF_FILES]
     only = str(places[0].id) if len(places) == 1 else ""
     return page(
@@ -162,20 +162,26 @@ async def _bring(
         status=422 if errors else 200,
         workspace=seat,
         communities=[(str(one.id), one.name) for one in every],
-        channels=[
-            (str(one.id), f"{one.name} ({names.get(one.community_id, '')})")
-            for one in places
-        ],
+        channels=_choices(places, {one.id: one.name for one in every}),
         kinds=[(kind.value, str(label)) for kind, label in KINDS.items()],
         linking_text=str(LINKING_TEXT),
-        runs=[(one, str(KINDS[one.kind]).split(":", maxsplit=1)[0]) for one in latest],
-        headings=[
-            (str(label).split(":", maxsplit=1)[0].rstrip(), NEEDED[kind], READ_TOO[kind])
-            for kind, label in KINDS.items()
-        ],
+        runs=[(one, _short(one.kind)) for one in latest],
+        headings=[(_short(kind), NEEDED[kind], READ_TOO[kind]) for kind in KINDS],
         answers={"channel": only} | (answers or {}),
         errors=errors or {},
     )
+
+
+def _choices(places: list[ChannelLine], names: dict[UUID, str]) -> list[tuple[str, str]]:
+    """The channels to choose from, each with the name of its community."""
+    return [
+        (str(one.id), f"{one.name} ({names.get(one.community_id, '')})") for one in places
+    ]
+
+
+def _short(kind: Kind) -> str:
+    """The name of a kind of file, without what it is for."""
+    return str(KINDS[kind]).split(":", maxsplit=1)[0].rstrip()
 
 
 # Looking at it

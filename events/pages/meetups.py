@@ -1,9 +1,9 @@
 """The meetups of a workspace: the list, each one's own page, and what is done with it.
 
-The team reads; organisers act. What cannot be taken back (cancelling, closing) says first
-whom it tells.
+The team reads; organisers act. How a meetup goes from stage to stage is in `stages`.
 """
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,22 +13,24 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.response import Stream
 
-from events.admission import registrations, tickets
-from events.engagement import editions, plans
+from events.admission import registrations
+from events.pages import stages
+from events.pages.letterheads import letterhead
 from events.people import communities
-from events.planning import meetups, series, sponsors, venues
+from events.planning import meetups, representatives, series, sponsors, venues
 from events.planning.meetups import Line as MeetupLine
 from events.planning.meetups import Meetup, Stage
-from server import workspaces
+from server import sheets, workspaces
 from server.audit import Actor
 from server.database import find, scoped
 from server.errors import Conflict, Invalid, NotFound
-from server.forms import Form, Prose, read
+from server.forms import Form, read
 from server.i18n import gettext as _
-from server.i18n import lazy, long_date, ngettext
+from server.i18n import lazy, ngettext, zone
 from server.look import Look
-from server.web import Asking, away, page, typed
+from server.web import Asking, key_of, page, typed
 from server.workspaces import ORGANISERS, Seat
 
 PAGE = 50
@@ -37,37 +39,33 @@ LONGEST_SEARCH = 100
 STAGES = {
     Stage.DRAFT: ("ask", lazy("Draft")),
     Stage.PUBLISHED: ("yes", lazy("Published")),
+    Stage.POSTPONED: ("wait", lazy("Postponed")),
     Stage.RUNNING: ("in", lazy("Under way")),
     Stage.OVER: ("wait", lazy("Over, to be closed")),
     Stage.CLOSED: ("in", lazy("Closed")),
     Stage.CANCELLED: ("no", lazy("Cancelled")),
 }
-INTERVALS = (7, 28)
+
+
+FILTERS = {
+    "": lazy("All"),
+    "draft": lazy("Drafts"),
+    "published": lazy("Published ones"),
+    "postponed": lazy("Postponed ones"),
+    "over": lazy("To be closed"),
+    "closed": lazy("Closed ones"),
+    "cancelled": lazy("Cancelled ones"),
+}
 
 
 class CapacityForm(Form, kw_only=True):
     capacity: int
 
 
-class CancelForm(Form, kw_only=True):
-    reason: Prose | None = None
-
-
-class RepeatForm(Form, kw_only=True):
-    days: int
-
-
 # Rules
 
 
-def interval(form: RepeatForm) -> int:
-    """How many days later, of those that the page offers."""
-    if form.days not in INTERVALS:
-        raise Invalid(days=lazy("Choose one of the answers offered."))
-    return form.days
-
-
-def stage_of(meetup: Meetup | MeetupLine, now: datetime) -> tuple[str, str]:
+def stage_of(meetup: Meetup | MeetupLine | venues.Held, now: datetime) -> tuple[str, str]:
     """The shape and the words of where a meetup is in its life."""
     shape, words = STAGES[meetups.stage(meetup, now)]
     return shape, str(words)
@@ -87,21 +85,20 @@ async def listing(
     """What is to come, drafts included, then what was."""
     look = await workspaces.look(seat.slug)
     search = request.query_params.get("q", "")[:LONGEST_SEARCH]
-    before = _key(request.query_params.get("before"))
+    at_stage = _known_stage(request.query_params.get("stage", ""))
+    before = key_of(request.query_params.get("before"))
     async with scoped(by, readonly=True):
         after = await find(Meetup, before) if before else None
-        ahead = (
-            await meetups.upcoming(now, search=search, limit=MOST_AHEAD)
-            if after is None
-            else []
-        )
+        ahead = [] if after else await _ahead(now, search, at_stage)
         past = await meetups.past(
             now,
             search=search,
+            at_stage=at_stage,
             before=(after.starts_at, after.id) if after else None,
+            when_over=True,
             limit=PAGE + 1,
         )
-        has_community = bool(await communities.communities())
+        has_community = bool(await communities.names())
     more = past[PAGE - 1].id if len(past) > PAGE else None
     return page(
         asking,
@@ -110,23 +107,109 @@ async def listing(
         ahead=[(one, *stage_of(one, now)) for one in ahead],
         past=[(one, *stage_of(one, now)) for one in past[:PAGE]],
         search=search,
+        at_stage=at_stage,
+        filters=_filters(seat.slug, search, at_stage),
+        export_href=_href(seat.slug, "meetups.csv", q=search, stage=at_stage),
         is_rest=after is not None,
-        next_href=_more(seat.slug, search, more) if more else None,
+        next_href=_href(seat.slug, "meetups", q=search, stage=at_stage, before=str(more))
+        if more
+        else None,
         has_community=has_community,
         is_organiser=seat.role in ORGANISERS,
     )
 
 
-def _more(slug: str, search: str, before: UUID) -> str:
-    asked = {"q": search, "before": str(before)}
-    return f"/w/{slug}/meetups?{urlencode({k: v for k, v in asked.items() if v})}"
+async def _ahead(now: datetime, search: str, at_stage: str) -> list[MeetupLine]:
+    """What is to come, the cancelled included until their date."""
+    return await meetups.upcoming(
+        now, search=search, at_stage=at_stage, even_cancelled=True, limit=MOST_AHEAD
+    )
 
 
-def _key(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError as error:
-        raise NotFound from error
+def _href(slug: str, leaf: str, **kept: str) -> str:
+    asked = {name: value for name, value in kept.items() if value}
+    return f"/w/{slug}/{leaf}" + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _filters(slug: str, search: str, at_stage: str) -> list[dict[str, object]]:
+    """One filter a stage, and one for all of them."""
+    return [
+        {
+            "href": _href(slug, "meetups", q=search, stage=key),
+            "label": str(label),
+            "current": key == at_stage,
+        }
+        for key, label in FILTERS.items()
+    ]
+
+
+def _known_stage(text: str) -> str:
+    if text not in FILTERS:
+        raise NotFound
+    return text
+
+
+@get("/meetups.csv")
+async def listing_file(
+    request: Request[Any, Any, Any],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+) -> Stream:
+    """The same list as a file, what is to come first."""
+    search = request.query_params.get("q", "")[:LONGEST_SEARCH]
+    at_stage = _known_stage(request.query_params.get("stage", ""))
+    head = [
+        _("Name of the meetup"),
+        _("Stage"),
+        _("From"),
+        _("To"),
+        _("Time zone"),
+        _("Venue"),
+        _("Capacity"),
+        _("Places taken"),
+        _("Address"),
+    ]
+    rows = _rows(by, now, seat.slug, search, at_stage)
+    return sheets.stream(f"{seat.slug}-meetups.csv", head, rows)
+
+
+async def _rows(
+    by: Actor, now: datetime, slug: str, search: str, at_stage: str
+) -> AsyncIterator[list[list[object]]]:
+    async with scoped(by, readonly=True):
+        found = await _ahead(now, search, at_stage)
+    yield [_cells(one, slug, now) for one in found]
+    before: tuple[datetime, UUID] | None = None
+    while True:
+        async with scoped(by, readonly=True):
+            found = await meetups.past(
+                now,
+                search=search,
+                at_stage=at_stage,
+                before=before,
+                when_over=True,
+                limit=sheets.PIECE,
+            )
+        yield [_cells(one, slug, now) for one in found]
+        if len(found) < sheets.PIECE:
+            return
+        before = (found[-1].starts_at, found[-1].id)
+
+
+def _cells(line: MeetupLine, slug: str, now: datetime) -> list[object]:
+    there = zone(line.time_zone)
+    return [
+        line.title,
+        stage_of(line, now)[1],
+        f"{line.starts_at.astimezone(there):%Y-%m-%d %H:%M}",
+        f"{line.ends_at.astimezone(there):%Y-%m-%d %H:%M}",
+        line.time_zone,
+        line.venue,
+        line.capacity,
+        line.taken,
+        f"/m/{slug}/{line.slug}",
+    ]
 
 
 @get("/meetups/{meetup_slug:str}")
@@ -157,7 +240,8 @@ async def _meetup(
         place = await venues.place(meetup.venue_id)
         line = await series.series_of(meetup.series_id)
         paying = await sponsors.sponsors_of(meetup.id)
-        known = await sponsors.sponsors()
+        known = await sponsors.choices()
+        faces = await representatives.of_meetup(meetup.id)
     stage = meetups.stage(meetup, now)
     shape, words = stage_of(meetup, now)
     errors, answers = refused or ({}, {})
@@ -175,6 +259,7 @@ async def _meetup(
         room=room,
         place=place,
         series=line,
+        faces=faces,
         sponsors=paying,
         others=[(one.id, one.name) for one in known if one.id not in here],
         public_href=f"{asking.settings.origin}/m/{look.slug}/{meetup.slug}",
@@ -184,66 +269,7 @@ async def _meetup(
     )
 
 
-@get("/meetups/{meetup_slug:str}/cancel")
-async def cancel_page(
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    seat: NamedDependency[Seat],
-    meetup_slug: FromPath[str],
-) -> Response[Any]:
-    """What cancelling means, and whom it tells, before it is done."""
-    return await _cancel(asking, by, now, seat, meetup_slug)
-
-
-async def _cancel(
-    asking: Asking,
-    by: Actor,
-    now: datetime,
-    seat: Seat,
-    slug: str,
-    *,
-    errors: dict[str, Any] | None = None,
-    answers: dict[str, Any] | None = None,
-) -> Response[Any]:
-    look = await workspaces.look(seat.slug)
-    async with scoped(by, readonly=True):
-        meetup = await meetups.meetup_by_slug(slug)
-        told = await meetups.reached(meetup.id)
-    if meetups.stage(meetup, now) in {Stage.CLOSED, Stage.CANCELLED}:
-        return _back(asking, seat, slug, str(meetups.NotInThisStage()), "bad")
-    return page(
-        asking,
-        "organize/meetup_cancel.html",
-        status=422 if errors else 200,
-        workspace=look,
-        meetup=meetup,
-        base=f"/w/{look.slug}/meetups/{meetup.slug}",
-        day=long_date(meetup.starts_at, meetup.time_zone),
-        told=told,
-        errors={name: str(text) for name, text in (errors or {}).items()},
-        answers=answers or {},
-    )
-
-
 # Acting
-
-
-@post("/meetups/{meetup_slug:str}/publish", status_code=303)
-async def publish(
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    seat: NamedDependency[Seat],
-    meetup_slug: FromPath[str],
-) -> Response[Any]:
-    async with scoped(by, readonly=True):
-        meetup = await meetups.meetup_by_slug(meetup_slug)
-    try:
-        await plans.publish(meetup, by=by, now=now)
-    except Conflict as no:
-        return _back(asking, seat, meetup_slug, str(no), "bad")
-    return _back(asking, seat, meetup_slug, _("The page is open. Share its address."))
 
 
 @post("/meetups/{meetup_slug:str}/capacity", status_code=303)
@@ -263,125 +289,28 @@ async def resize(
     try:
         form = read(CapacityForm, answers)
         promoted = await registrations.resize_meetup(
-            meetup,
-            form.capacity,
-            origin=asking.settings.origin,
-            workspace=look,
-            keys=tickets.keys_of(asking.settings),
-            by=by,
-            now=now,
+            meetup, form.capacity, **letterhead(asking, look), by=by, now=now
         )
     except meetups.NotInThisStage as no:
-        return _back(asking, seat, meetup_slug, str(no), "bad")
+        return stages.back(asking, seat, meetup_slug, str(no), "bad")
     except (Invalid, Conflict) as no:
         fields = no.fields if isinstance(no, Invalid) else {"capacity": str(no)}
         refused = (dict(fields), answers)
         return await _meetup(
             asking, by, now, seat, look=look, slug=meetup_slug, refused=refused
         )
+    return stages.back(asking, seat, meetup_slug, _resized(promoted))
+
+
+def _resized(promoted: int) -> str:
     if not promoted:
-        return _back(asking, seat, meetup_slug, _("The capacity is changed."))
-    said = ngettext(
+        return _("The capacity is changed.")
+    return ngettext(
         "The capacity is changed. %(num)s person who waited has a place and a letter.",
         "The capacity is changed. %(num)s people who waited have a place and a letter.",
         promoted,
     )
-    return _back(asking, seat, meetup_slug, said)
 
 
-@post("/meetups/{meetup_slug:str}/cancel", status_code=303)
-async def cancel(
-    request: Request[Any, Any, Any],
-    *,
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    seat: NamedDependency[Seat],
-    meetup_slug: FromPath[str],
-) -> Response[Any]:
-    answers = await typed(request)
-    try:
-        form = read(CancelForm, answers)
-    except Invalid as no:
-        wrong = dict(no.fields)
-        return await _cancel(
-            asking, by, now, seat, meetup_slug, errors=wrong, answers=answers
-        )
-    try:
-        async with scoped(by):
-            meetup = await meetups.meetup_by_slug(meetup_slug)
-            told = await meetups.reached(meetup.id)
-            await registrations.cancel_meetup(meetup, form.reason or "", by=by, now=now)
-    except Conflict as no:
-        return _back(asking, seat, meetup_slug, str(no), "bad")
-    if not told:
-        return _back(asking, seat, meetup_slug, _("The meetup is cancelled."))
-    said = ngettext(
-        "The meetup is cancelled. %(num)s person is told by letter.",
-        "The meetup is cancelled. %(num)s people are told by letter.",
-        told,
-    )
-    return _back(asking, seat, meetup_slug, said)
-
-
-@post("/meetups/{meetup_slug:str}/close", status_code=303)
-async def close(
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    seat: NamedDependency[Seat],
-    meetup_slug: FromPath[str],
-) -> Response[Any]:
-    look = await workspaces.look(seat.slug)
-    async with scoped(by, readonly=True):
-        meetup = await meetups.meetup_by_slug(meetup_slug)
-    try:
-        await editions.close_meetup(
-            meetup, workspace=look, origin=asking.settings.origin, by=by, now=now
-        )
-    except Conflict as no:
-        return _back(asking, seat, meetup_slug, str(no), "bad")
-    return _back(asking, seat, meetup_slug, _("The meetup is closed. Its report is ready."))
-
-
-@post("/meetups/{meetup_slug:str}/duplicate", status_code=303)
-async def duplicate(
-    request: Request[Any, Any, Any],
-    *,
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    now: NamedDependency[datetime],
-    seat: NamedDependency[Seat],
-    meetup_slug: FromPath[str],
-) -> Response[Any]:
-    answers = await typed(request)
-    async with scoped(by, readonly=True):
-        meetup = await meetups.meetup_by_slug(meetup_slug)
-    try:
-        days = interval(read(RepeatForm, answers))
-        key_id = tickets.keys_of(asking.settings).current
-        made = await meetups.repeat(meetup, days, key_id=key_id, by=by, now=now)
-    except Invalid as no:
-        sentence = next(iter(no.fields.values()))
-        return _back(asking, seat, meetup_slug, str(sentence), "bad")
-    except Conflict as no:
-        return _back(asking, seat, meetup_slug, str(no), "bad")
-    day = long_date(made.starts_at, made.time_zone)
-    return _back(asking, seat, made.slug, _("A draft is ready for %(day)s.", day=day))
-
-
-def _back(
-    asking: Asking, seat: Seat, slug: str, said: str, tone: str = "good"
-) -> Response[None]:
-    return away(asking, f"/w/{seat.slug}/meetups/{slug}", said=said, tone=tone)
-
-
-READS: list[HTTPRouteHandler] = [listing, meetup_page]
-WRITES: list[HTTPRouteHandler] = [
-    publish,
-    resize,
-    cancel_page,
-    cancel,
-    close,
-    duplicate,
-]
+READS: list[HTTPRouteHandler] = [listing, listing_file, meetup_page]
+WRITES: list[HTTPRouteHandler] = [resize, *stages.WRITES]

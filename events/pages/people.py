@@ -1,10 +1,7 @@
-"""Members, for the team: find somebody, read what happened, take the list out."""
+"""Members, for the team: find somebody, narrow the list, take it out, write one down."""
 
-import csv
-import io
-from collections.abc import AsyncIterator
-from datetime import datetime
-from enum import StrEnum
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,111 +11,95 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from events.people import channels, communities, consents, identities, members
-from events.people.communities import CommunityLine
-from events.people.consents import Purpose
-from events.people.identities import Proof
-from events.people.members import Member, MemberLine, Moment
-from server import workspaces
+from events.pages import person
+from events.people import communities, dossiers, listings, members, notes, tags
+from events.people.dossiers import Dossier
+from events.people.listings import Choice, Found, MemberLine
+from events.people.members import AddressIsTaken, Given
+from events.people.wanted import EVERYBODY, Wanted, wanted, wanted_of
 from server.audit import Actor
 from server.database import scoped
-from server.errors import Invalid, NotFound
-from server.forms import Form, Line, read
+from server.errors import Conflict, Invalid, NotFound
+from server.forms import Email, Form, Line, Prose, Tick, read
 from server.i18n import gettext as _
-from server.i18n import lazy, ngettext, short_date
-from server.rendering import content_disposition, safe_text
-from server.web import Asking, away, page, typed
-from server.workspaces import Seat
+from server.i18n import language, ngettext, number, short_date
+from server.sheets import table
+from server.web import LANGUAGE_NAMES, Asking, away, key_of, page, typed
+from server.workspaces import ORGANISERS, Seat
 
 PAGE = 50
-EXPORT_PAGE = 1_000
-# What a spreadsheet runs as a formula, full-width forms included (OWASP, CSV injection).
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
-
-PROOFS = {
-    Proof.DECLARED: ("ask", lazy("Said by the person")),
-    Proof.VERIFIED: ("yes", lazy("Verified")),
-    Proof.IMPORTED: ("wait", lazy("Imported")),
-}
-# Each with its icon; what happened at a meetup names it.
-MOMENTS = {
-    "came": ("check", lazy("Came to %(meetup)s")),
-    "did_not_come": ("cross", lazy("Did not come to %(meetup)s")),
-    "registered": ("ticket", lazy("Registered for %(meetup)s")),
-    "walked_in": ("door", lazy("Was registered at the door of %(meetup)s")),
-    "waitlisted": ("clock", lazy("Waits for a place at %(meetup)s")),
-    "lost_draw": ("clock", lazy("Was not drawn for %(meetup)s")),
-    "gave_back": ("leave", lazy("Gave the place at %(meetup)s back")),
-    "agreed": ("check", lazy("Agreed to be linked")),
-    "withdrew": ("cross", lazy("Withdrew the agreement to be linked")),
-    "known": ("plus", lazy("Known to this workspace")),
-}
-VIAS = {"import": lazy("With an imported file"), "page": lazy("When registering")}
-LINKING_TEXT = lazy(
-    "We compare your coming to meetups with your online activity, for figures about groups"
-    " only. You may withdraw at any time."
-)
+TIMES = (1, 2, 3, 5, 10)
 
 
-class Said(StrEnum):
-    AGREE = "agree"
-    WITHDRAW = "withdraw"
-
-
-class LinkingForm(Form, kw_only=True):
-    answer: Said
-    reason: Line
-
-
-class IdentityForm(Form, kw_only=True):
-    channel: UUID
-    handle: Line
+class MemberForm(Form, kw_only=True):
+    name: Line | None = None
+    email: Email | None = None
+    language: Line | None = None
+    joined_on: date | None = None
+    is_insider: Tick = Tick(0)
+    communities: list[UUID]
+    tags: Line | None = None
+    note: Prose | None = None
 
 
 # Rules
 
 
-def safe_cell(value: object) -> str:
-    """A cell that no spreadsheet runs as a formula."""
-    text = "" if value is None else str(value)
-    risky = text.startswith(RISKY)
-    return f"'{safe_text(text)}" if risky else safe_text(text)
+def told_filters(to: Wanted, names: Mapping[tuple[str, str], str]) -> list[str]:
+    """What a list asks for, a sentence each; names are those of communities and tags."""
+    told = []
+    if to.q:
+        told.append(_("“%(text)s” in the name or the address", text=to.q))
+    if to.community:
+        told.append(names.get(("community", to.community), to.community))
+    if to.tag:
+        tag = names.get(("tag", to.tag), to.tag)
+        told.append(_("tagged “%(tag)s”", tag=tag))
+    told += _told_coming(to)
+    if to.active_since:
+        told.append(_("active online since %(day)s", day=short_date(to.active_since)))
+    if to.linked is not None:
+        told.append(
+            _("counted in comparisons") if to.linked else _("not counted in comparisons")
+        )
+    if to.ambassador is not None:
+        told.append(_("ambassador") if to.ambassador else _("not an ambassador"))
+    if to.email is not None:
+        told.append(
+            _("with an e-mail address") if to.email else _("without an e-mail address")
+        )
+    return told
 
 
-def told(moment: Moment, seat: Seat, time_zone: str) -> dict[str, Any]:
-    """A moment of a timeline in words."""
-    icon, title, text = _words(moment)
-    return {
-        "when": short_date(moment.at, time_zone),
-        "datetime": moment.at.isoformat(),
-        "icon": icon,
-        "title": title,
-        "text": text,
-        "href": f"/w/{seat.slug}/meetups/{moment.slug}" if moment.slug else None,
-    }
+def _told_coming(to: Wanted) -> list[str]:
+    told = []
+    if to.came == 0:
+        told.append(_("never came"))
+    elif to.came:
+        told.append(
+            ngettext("came at least %(num)s time", "came at least %(num)s times", to.came)
+        )
+    if to.away_since:
+        told.append(_("not since %(day)s", day=short_date(to.away_since)))
+    return told
 
 
-def _words(moment: Moment) -> tuple[str, str, str]:
-    """The icon, the sentence and the small print of a moment."""
-    title, detail = moment.title, moment.detail
-    if moment.kind == "active":
-        acts = int(detail)
-        return "voice", ngettext("%(num)s act online", "%(num)s acts online", acts), title
-    if moment.kind in {"imported", "linked"}:
-        how = PROOFS[Proof.IMPORTED if moment.kind == "imported" else Proof.DECLARED][1]
-        return "person", _("Known as %(handle)s", handle=detail), f"{title}. {how}"
-    icon, sentence = MOMENTS[moment.kind]
-    via = _via(detail) if moment.kind in {"agreed", "withdrew"} else ""
-    return icon, sentence % {"meetup": title}, via
+def given_of(form: MemberForm) -> Given:
+    """What the form says of a member."""
+    spoken = form.language or ""
+    if spoken and spoken not in LANGUAGE_NAMES:
+        raise Invalid(language=_("Choose one of the answers offered."))
+    return Given(
+        name=form.name or "",
+        email=form.email,
+        language=spoken,
+        joined_on=form.joined_on,
+        is_insider=bool(form.is_insider),
+        community_ids=form.communities,
+    )
 
 
-def _via(via: str) -> str:
-    """How an answer came: what the team wrote, or where it was given."""
-    where, _colon, rest = via.partition(":")
-    return rest.strip() if where == "team" else str(VIAS.get(where, where))
-
-
-# Members
+# The list
 
 
 @get("/people")
@@ -128,112 +109,137 @@ async def list_people(
     by: NamedDependency[Actor],
     seat: NamedDependency[Seat],
 ) -> Response[Any]:
-    search = request.query_params.get("q", "").strip()
-    slug = request.query_params.get("community", "")
-    after = _key(request.query_params.get("after"))
+    return await people_page(asking, by, seat, request.query_params)
+
+
+async def people_page(
+    asking: Asking,
+    by: Actor,
+    seat: Seat,
+    params: Mapping[str, str],
+    errors: Any = None,  # noqa: ANN401 - sentences by field
+    naming: str = "",
+) -> Response[Any]:
+    """The list that an address asks for; filters that cannot be read are said so."""
+    try:
+        to = wanted(params)
+    except Invalid as no:
+        to, errors = EVERYBODY, no.fields
+        answers = {name: params.get(name, "") for name in Wanted.__struct_fields__}
+    else:
+        answers = to.answers
+    after = key_of(params.get("after"))
     async with scoped(by, readonly=True):
-        every = await communities.communities()
-        chosen = _chosen(every, slug)
-        found = await members.members(chosen, search, after, PAGE + 1)
-        total = await members.member_count(chosen, search)
-    kept = {"q": search, "community": slug}
-    more = len(found) > PAGE
-    next_href = _href(seat, **kept, after=str(found[PAGE - 1].id)) if more else None
+        every = await listings.choices()
+        today = asking.now.date()
+        found = await listings.members(to, after=after, limit=PAGE, today=today)
+    next_key = str(found.lines[-1].id) if found.has_more else ""
     return page(
         asking,
         "organize/people.html",
+        status=422 if errors else 200,
         workspace=seat,
-        people=found[:PAGE],
-        total=total,
-        search=search,
-        community=slug,
-        filters=_filters(seat, every, kept),
-        next_href=next_href,
-        export_href=_href(seat, "people.csv", **kept),
+        people=found.lines,
+        total=_total(found),
+        wanted=to,
+        answers=answers,
+        errors=errors or {},
+        naming=naming,
+        may_write=seat.role in ORGANISERS,
+        segments=_segments(seat, every, to),
+        told=told_filters(to, {(one.kind, one.slug): one.name for one in every}),
+        **_options(every),
+        next_href=_href(seat, to, after=next_key) if next_key else None,
+        export_href=_href(seat, to, leaf="people.csv"),
     )
 
 
-def _filters(
-    seat: Seat, every: list[CommunityLine], kept: dict[str, str]
-) -> list[dict[str, Any]]:
-    """One filter a community, and one for everybody."""
-    q = kept["q"]
+def _total(found: Found) -> str | None:
+    """How many there are in all, in words when counting stopped."""
+    if found.total is None:
+        return None
+    if found.is_more_than_counted:
+        return _("more than %(most)s", most=number(found.total))
+    return number(found.total)
+
+
+def _segments(seat: Seat, every: list[Choice], to: Wanted) -> list[dict[str, Any]]:
+    """One link a segment, and one for everybody."""
     everybody = {
-        "href": _href(seat, q=q),
+        "href": _href(seat, EVERYBODY),
         "label": _("Everybody"),
-        "current": not kept["community"],
+        "current": to.is_everybody,
     }
     return [everybody] + [
         {
-            "href": _href(seat, q=q, community=one.slug),
+            "href": f"/w/{seat.slug}/people?{one.query}",
             "label": one.name,
-            "count": one.members,
-            "current": one.slug == kept["community"],
+            "current": wanted_of(one.query) == to,
         }
         for one in every
+        if one.kind == "segment"
     ]
 
 
-def _chosen(every: list[CommunityLine], slug: str) -> UUID | None:
-    if not slug:
-        return None
-    found = next((one.id for one in every if one.slug == slug), None)
-    if found is None:
-        raise NotFound
-    return found
+def _options(every: list[Choice]) -> dict[str, list[tuple[str, str]]]:
+    """What each question of the filters offers."""
+    any_ = ("", _("Any"))
+    return {
+        kind: [any_, *((one.slug, one.name) for one in every if one.kind == kind)]
+        for kind in ("community", "tag")
+    } | {
+        "came": [
+            any_,
+            ("0", _("never came")),
+            *(
+                (
+                    str(n),
+                    ngettext(
+                        "came at least %(num)s time", "came at least %(num)s times", n
+                    ),
+                )
+                for n in TIMES
+            ),
+        ],
+        "yes_or_no": [any_, ("yes", _("Yes")), ("no", _("No"))],
+    }
 
 
-def _href(seat: Seat, leaf: str = "people", **kept: str) -> str:
-    query = urlencode({name: value for name, value in kept.items() if value})
+def _href(seat: Seat, to: Wanted, *, leaf: str = "people", after: str = "") -> str:
+    query = urlencode(to.answers | ({"after": after} if after else {}))
     return f"/w/{seat.slug}/{leaf}" + (f"?{query}" if query else "")
-
-
-def _key(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError as error:
-        raise NotFound from error
 
 
 @get("/people.csv")
 async def people_file(
     request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     seat: NamedDependency[Seat],
 ) -> Stream:
-    search = request.query_params.get("q", "")
+    try:
+        to = wanted(request.query_params)
+    except Invalid as no:
+        raise NotFound from no
+    today = asking.now.date()
     async with scoped(by, readonly=True):
-        every = await communities.communities()
-    chosen = _chosen(every, request.query_params.get("community", ""))
+        await listings.members(to, limit=1, today=today)
     head = [
         _("Name"),
         _("E-mail address"),
         _("Communities"),
+        _("Tags"),
         _("Joined on"),
         _("Meetups attended"),
         _("Last active on"),
         _("Linking agreed on"),
     ]
-    return Stream(
-        _lines(by, chosen, search, head),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": content_disposition(f"{seat.slug}-people.csv")},
-    )
 
+    async def some(after: UUID | None, limit: int) -> list[MemberLine]:
+        found = await listings.members(to, after=after, limit=limit, today=today)
+        return found.lines
 
-async def _lines(
-    by: Actor, community_id: UUID | None, search: str, head: list[str]
-) -> AsyncIterator[bytes]:
-    """The file in pieces; the mark at its start is for spreadsheets."""
-    yield "\ufeff".encode() + _row(head)
-    after: UUID | None = None
-    while True:
-        async with scoped(by, readonly=True):
-            found = await members.members(community_id, search, after, EXPORT_PAGE)
-        yield b"".join(_row(_cells(one)) for one in found)
-        if len(found) < EXPORT_PAGE:
-            return
-        after = found[-1].id
+    return table(f"{seat.slug}-people.csv", head, some, _cells, by=by)
 
 
 def _cells(one: MemberLine) -> list[object]:
@@ -242,6 +248,7 @@ def _cells(one: MemberLine) -> list[object]:
         one.name,
         one.email,
         one.communities,
+        one.tags,
         one.joined_on,
         one.attended,
         one.active_on,
@@ -249,67 +256,115 @@ def _cells(one: MemberLine) -> list[object]:
     ]
 
 
-def _row(cells: list[Any]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out).writerow([safe_cell(cell) for cell in cells])
-    return out.getvalue().encode()
+# A member written down by hand
 
 
-# One person
-
-
-@get("/people/{member_id:uuid}")
-async def person(
+@get("/people/new")
+async def new_member(
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     seat: NamedDependency[Seat],
-    member_id: FromPath[UUID],
 ) -> Response[Any]:
-    return await _person(asking, by, seat, member_id)
+    return await member_form(asking, by, seat)
 
 
-async def _person(
+@post("/people/new", status_code=303)
+async def add_member(
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    seat: NamedDependency[Seat],
+    now: NamedDependency[datetime],
+) -> Response[Any]:
+    answers = await typed(request)
+    try:
+        id_ = await _add(read(MemberForm, answers), by=by, now=now)
+    except Invalid as no:
+        return await member_form(asking, by, seat, answers=answers, errors=no.fields)
+    except AddressIsTaken as no:
+        wrong = {"email": str(no)}
+        return await member_form(asking, by, seat, answers=answers, errors=wrong)
+    path = f"/w/{seat.slug}/people/{id_}"
+    return away(asking, path, said=_("The member is written down."))
+
+
+async def _add(form: MemberForm, *, by: Actor, now: datetime) -> UUID:
+    """The member with the tags and the note typed at once: all of it, or nothing."""
+    async with scoped(by):
+        id_ = await members.add(given_of(form), by=by, now=now)
+        for name in (form.tags or "").split(","):
+            if name.strip():
+                await _tag(id_, name, by=by, now=now)
+        if form.note:
+            await notes.write_note(id_, form.note, by=by, now=now)
+    return id_
+
+
+async def _tag(member_id: UUID, name: str, *, by: Actor, now: datetime) -> None:
+    try:
+        await tags.put_tag(member_id, name.strip(), by=by, now=now)
+    except Invalid as no:
+        raise Invalid(tags=no.fields["tag"]) from no
+    except Conflict as no:
+        raise Invalid(tags=str(no)) from no
+
+
+async def member_form(
     asking: Asking,
     by: Actor,
     seat: Seat,
-    member_id: UUID,
+    *,
+    member_id: UUID | None = None,
     answers: dict[str, Any] | None = None,
     errors: Any = None,  # noqa: ANN401 - sentences by field
 ) -> Response[Any]:
+    """The form of a member, new or known."""
     async with scoped(by, readonly=True):
-        look = await workspaces.look_by_id(seat.workspace_id)
-        member = await members.member(member_id)
-        moments = await members.timeline(member_id)
-        known = await identities.identities_of(member_id)
-        every = await channels.channels()
-        places = [one for one in every if one.name != channels.OF_FILES]
-        of = await members.communities_of(member_id)
+        places = await communities.names()
+        member = await dossiers.here(member_id) if member_id else None
+    if answers is None:
+        hers = {one.slug for one in member.communities} if member else set()
+        chosen_ids = [str(one.id) for one in places if one.slug in hers]
+        answers = _answers(member) | {"communities": chosen_ids}
+    chosen = answers.get("communities") or []
     return page(
         asking,
-        "organize/person.html",
+        "organize/member_form.html",
         status=422 if errors else 200,
-        workspace=look,
+        workspace=seat,
         member=member,
-        communities=of,
-        facts=_facts(moments),
-        identities=[(one, *PROOFS[one.proof]) for one in known],
-        channels=[(str(one.id), one.name) for one in places],
-        moments=[told(one, seat, look.time_zone) for one in moments],
-        answers=answers or {},
+        places=[(str(one.id), one.name) for one in places],
+        chosen=[chosen] if isinstance(chosen, str) else chosen,
+        languages=[("", _("Not known")), *LANGUAGE_NAMES.items()],
+        answers=answers,
         errors=errors or {},
     )
 
 
-def _facts(moments: list[Moment]) -> dict[str, int]:
-    """How often she came, did not come, and was active."""
+def _answers(member: Dossier | None) -> dict[str, Any]:
+    if member is None:
+        return {"language": language.get()}
     return {
-        kind: sum(one.kind == kind for one in moments)
-        for kind in ("came", "did_not_come", "active")
+        "name": member.name,
+        "email": member.email or "",
+        "language": member.language,
+        "joined_on": member.joined_on.isoformat() if member.joined_on else "",
+        "is_insider": "yes" if member.is_insider else "",
     }
 
 
-@post("/people/{member_id:uuid}/linking", status_code=303)
-async def answer_linking(
+@get("/people/{member_id:uuid}/edit")
+async def edit_member(
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    seat: NamedDependency[Seat],
+    member_id: FromPath[UUID],
+) -> Response[Any]:
+    return await member_form(asking, by, seat, member_id=member_id)
+
+
+@post("/people/{member_id:uuid}/edit", status_code=303)
+async def change_member(
     request: Request[Any, Any, Any],
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
@@ -318,78 +373,17 @@ async def answer_linking(
     member_id: FromPath[UUID],
 ) -> Response[Any]:
     answers = await typed(request)
+    again: dict[str, Any] = {"member_id": member_id, "answers": answers}
     try:
-        form = read(LinkingForm, answers)
+        given = given_of(read(MemberForm, answers))
+        await members.change(member_id, given, by=by, now=now)
     except Invalid as no:
-        return await _person(asking, by, seat, member_id, answers, no.fields)
-    act = consents.agree if form.answer is Said.AGREE else consents.withdraw
-    await act(
-        member_id,
-        Purpose.LINKING,
-        text=str(LINKING_TEXT),
-        language=asking.lang,
-        via=f"team: {form.reason}",
-        by=by,
-        now=now,
-    )
+        return await member_form(asking, by, seat, **again, errors=no.fields)
+    except AddressIsTaken as no:
+        return await member_form(asking, by, seat, **again, errors={"email": str(no)})
     path = f"/w/{seat.slug}/people/{member_id}"
-    return away(asking, path, said=_("The answer is written down."))
+    return away(asking, path, said=_("The changes are kept."))
 
 
-@post("/people/{member_id:uuid}/identities", status_code=303)
-async def declare_identity(
-    request: Request[Any, Any, Any],
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    seat: NamedDependency[Seat],
-    now: NamedDependency[datetime],
-    member_id: FromPath[UUID],
-) -> Response[Any]:
-    answers = await typed(request)
-    try:
-        form = read(IdentityForm, answers)
-        await _declare(form, member_id, by=by, now=now)
-    except Invalid as no:
-        return await _person(asking, by, seat, member_id, answers, no.fields)
-    path = f"/w/{seat.slug}/people/{member_id}"
-    return away(asking, path, said=_("The identity is linked."))
-
-
-async def _declare(
-    form: IdentityForm, member_id: UUID, *, by: Actor, now: datetime
-) -> None:
-    async with scoped(by):
-        member: Member = await members.member(member_id)
-        is_hers = await identities.declare(
-            form.handle, channel_id=form.channel, member_id=member.id, by=by, now=now
-        )
-    if not is_hers:
-        raise Invalid(handle=lazy("Somebody else goes by this name in this channel."))
-
-
-@post("/people/{member_id:uuid}/identities/{identity_id:uuid}/unlink", status_code=303)
-async def unlink_identity(
-    asking: NamedDependency[Asking],
-    by: NamedDependency[Actor],
-    seat: NamedDependency[Seat],
-    now: NamedDependency[datetime],
-    member_id: FromPath[UUID],
-    identity_id: FromPath[UUID],
-) -> Response[Any]:
-    async with scoped(by):
-        hers = await identities.identities_of(member_id)
-        if identity_id not in {one.id for one in hers}:
-            raise NotFound
-        await identities.unlink(identity_id, by=by, now=now)
-    path = f"/w/{seat.slug}/people/{member_id}"
-    return away(asking, path, said=_("The identity is no longer linked."))
-
-
-TEAM = [
-    list_people,
-    people_file,
-    person,
-    answer_linking,
-    declare_identity,
-    unlink_identity,
-]
+TEAM = [list_people, people_file, *person.TEAM]
+WRITES = [new_member, add_member, edit_member, change_member, *person.WRITES]

@@ -6,7 +6,7 @@ and nothing typed is lost: the venue, the series and the meetup are kept togethe
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,60 +14,45 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from msgspec.structs import replace
 
 from events.admission import registrations, tickets
+from events.pages.answers import (
+    MeetupForm,
+    answers,
+    has_moved,
+    overtaken,
+    shown_of,
+    tasks_moved,
+    wrong_of,
+)
+from events.pages.letterheads import letterhead
 from events.people import communities
-from events.people.communities import CommunityLine
+from events.people.communities import CommunityName
 from events.planning import hours, meetups, series, venues
-from events.planning.facts import FIRST_YEAR, LAST_YEAR, WRONG_YEAR
-from events.planning.meetups import Admission, Meetup, Plan, Stage
+from events.planning.meetups import Admission, Meetup, Plan, Room, Stage
 from server import workspaces
 from server.audit import Actor
 from server.database import scoped
 from server.errors import Invalid
-from server.forms import Form, Line, Prose, read
 from server.i18n import Lazy, lazy, ngettext
 from server.i18n import gettext as _
 from server.look import Look
 from server.web import Asking, away, page, typed
 from server.workspaces import Seat
 
-# What the concepts call otherwise than the form does.
-NAMES = {
-    "starts_at": "day",
-    "ends_at": "ends",
-    "hard_limit": "venue_limit",
-    "series": "series_name",
-}
 ADMISSIONS = (
     (Admission.FIRST_COME, lazy("First come, first served")),
     (Admission.LOTTERY, lazy("By lot, among those who asked")),
 )
-OPEN = frozenset({Stage.PUBLISHED, Stage.RUNNING})
+OPEN = frozenset({Stage.PUBLISHED, Stage.RUNNING, Stage.POSTPONED})
 SETTLED = frozenset({Stage.CLOSED, Stage.CANCELLED})
-
-
-class MeetupForm(Form, kw_only=True):
-    """What the page asks of a meetup."""
-
-    title: Line
-    community: UUID | None = None
-    series: UUID | None = None
-    series_name: Line | None = None
-    day: date
-    starts: Line
-    ends: Line
-    last_day: date | None = None
-    venue: UUID | None = None
-    venue_name: Line | None = None
-    venue_address: Line | None = None
-    venue_access: Prose | None = None
-    venue_limit: int | None = None
-    capacity: int
-    description: Prose | None = None
-    programme: Prose | None = None
-    representative: Line | None = None
-    admission: Admission | None = None
+CORRECTABLE = (  # said under the field that has to be typed again
+    Invalid,
+    meetups.AboveHardLimit,
+    meetups.BelowTaken,
+    meetups.NeedsRepresentative,
+)
 
 
 @dataclass(frozen=True)
@@ -78,85 +63,6 @@ class Desk:
     look: Look
     by: Actor
     now: datetime
-
-
-# Rules
-
-
-def answers(
-    typed_: Mapping[str, Any], time_zone: str, before: Meetup | None = None
-) -> tuple[MeetupForm, datetime, datetime]:
-    """What was typed with its moments, or Invalid with a sentence for each wrong answer."""
-    wrong: dict[str, str | Lazy] = {}
-    form = None
-    try:
-        form = read(MeetupForm, typed_)
-    except Invalid as no:
-        wrong |= no.fields
-    starts, ends = (hours.clock(str(typed_.get(name) or "")) for name in ("starts", "ends"))
-    for name, at in (("starts", starts), ("ends", ends)):
-        if at is None:
-            wrong.setdefault(name, hours.UNREADABLE)
-    if form and not FIRST_YEAR <= form.day.year <= LAST_YEAR:
-        wrong["day"] = WRONG_YEAR
-    if form and form.last_day and form.last_day.year > LAST_YEAR:
-        wrong["last_day"] = WRONG_YEAR
-    if form and not hours.is_programme(form.programme or ""):
-        wrong["programme"] = lazy("Begin each line with its hour: 19:00 Doors open.")
-    if wrong or form is None or starts is None or ends is None:
-        raise Invalid(**wrong)
-    first, last = hours.evening(form.day, starts, ends, time_zone, form.last_day)
-    return form, *_unmoved((first, last), before)
-
-
-def _unmoved(
-    moments: tuple[datetime, datetime], before: Meetup | None
-) -> tuple[datetime, datetime]:
-    """An hour that reads as before is the moment it was, to the second."""
-    if before is None:
-        return moments
-    known, there = (before.starts_at, before.ends_at), before.time_zone
-    first, last = (
-        old if hours.wall(old, there) == hours.wall(new, there) else new
-        for old, new in zip(known, moments, strict=True)
-    )
-    return first, last
-
-
-def shown_of(meetup: Meetup, capacity: int) -> dict[str, Any]:
-    """A meetup as the form shows it."""
-    day, starts = hours.wall(meetup.starts_at, meetup.time_zone)
-    last_day, ends = hours.wall(meetup.ends_at, meetup.time_zone)
-    is_one_evening = (last_day - day).days == (1 if ends < starts else 0)
-    return {
-        "title": meetup.title,
-        "community": str(meetup.community_id),
-        "series": _text(meetup.series_id),
-        "day": day.isoformat(),
-        "starts": f"{starts:%H:%M}",
-        "ends": f"{ends:%H:%M}",
-        "last_day": "" if is_one_evening else last_day.isoformat(),
-        "venue": _text(meetup.venue_id),
-        "capacity": str(capacity),
-        "description": meetup.description,
-        "programme": meetup.programme,
-        "representative": meetup.representative,
-        "admission": meetup.admission,
-    }
-
-
-def _text(key: UUID | None) -> str:
-    return "" if key is None else str(key)
-
-
-def has_moved(before: Meetup, wanted: Plan) -> bool:
-    """Is it at another moment or place than the people were told?"""
-    return (before.starts_at, before.ends_at, before.time_zone, before.venue_id) != (
-        wanted.starts_at,
-        wanted.ends_at,
-        wanted.time_zone,
-        wanted.venue_id,
-    )
 
 
 # Reading
@@ -195,29 +101,39 @@ async def _form(
     typed_: Mapping[str, Any],
     meetup: Meetup | None = None,
     errors: Mapping[str, str | Lazy] | None = None,
+    status: int = 422,
 ) -> Response[str]:
     async with scoped(desk.by, readonly=True):
-        groups = await communities.communities()
-        lines = await series.all_series()
-        places = await venues.venues()
+        choices = await _choices(meetup)
         told = await meetups.reached(meetup.id) if meetup else 0
     stage = meetups.stage(meetup, desk.now) if meetup else Stage.DRAFT
     return page(
         desk.asking,
         "organize/meetup_form.html",
-        status=422 if errors else 200,
+        status=status if errors else 200,
         workspace=desk.look,
         meetup=meetup,
         typed=typed_,
         errors={name: str(text) for name, text in (errors or {}).items()},
-        communities=[(one.id, one.name) for one in groups],
-        series=[(one.id, one.name) for one in lines],
-        places=[(one.id, _place_name(one)) for one in places],
+        **choices,
         admissions=[(one.value, str(name)) for one, name in ADMISSIONS],
         is_draft=stage is Stage.DRAFT,
         told=told if stage in OPEN else 0,
         place_of_clock=hours.city(meetup.time_zone if meetup else desk.look.time_zone),
     )
+
+
+async def _choices(meetup: Meetup | None) -> dict[str, list[tuple[UUID, str]]]:
+    """The communities, series and places a meetup can have."""
+    places = await venues.venues()
+    here = await venues.place(meetup.venue_id) if meetup else None
+    if here and here.id not in {one.id for one in places}:  # archived, and still its place
+        places.append(here)
+    return {
+        "communities": [(one.id, one.name) for one in await communities.names()],
+        "series": [(one.id, one.name) for one in await series.all_series()],
+        "places": [(one.id, _place_name(one)) for one in places],
+    }
 
 
 def _place_name(place: venues.Place) -> str:
@@ -277,31 +193,48 @@ async def change(
     async with scoped(by, readonly=True):
         meetup = await meetups.meetup_by_slug(meetup_slug)
         told = await meetups.reached(meetup.id)
+        room = await meetups.room(meetup.id)
     try:
-        form, starts_at, ends_at = answers(typed_, meetup.time_zone, meetup)
-        async with scoped(by):
-            wanted = await _wanted(desk, form, (starts_at, ends_at), meetup)
-            await registrations.change_meetup(
-                meetup,
-                wanted,
-                origin=asking.settings.origin,
-                workspace=desk.look,
-                keys=tickets.keys_of(asking.settings),
-                by=by,
-                now=now,
-            )
+        wanted, moved = await _change(desk, typed_, meetup, room)
+    except meetups.ChangedMeanwhile:
+        return await _overtaken(desk, typed_, meetup_slug)
     except meetups.NotInThisStage:
         return _settled(desk, meetup)
-    except (
-        Invalid,
-        meetups.AboveHardLimit,
-        meetups.BelowTaken,
-        meetups.NeedsRepresentative,
-    ) as no:
+    except CORRECTABLE as no:
         return await _form(desk, typed_, meetup, wrong_of(no))
     is_told = meetups.stage(meetup, now) in OPEN and has_moved(meetup, wanted)
-    said = _kept(told if is_told else 0)
+    said = f"{_kept(told if is_told else 0)} {tasks_moved(moved)}".strip()
     return away(asking, f"/w/{seat.slug}/meetups/{meetup.slug}", said=said)
+
+
+async def _overtaken(desk: Desk, typed_: Mapping[str, Any], slug: str) -> Response[str]:
+    """The form with what was typed, and what somebody else has kept meanwhile."""
+    async with scoped(desk.by, readonly=True):
+        meetup = await meetups.meetup_by_slug(slug)
+        room = await meetups.room(meetup.id)
+    kept = shown_of(meetup, room.capacity)
+    again = {**typed_, "sequence": kept["sequence"], "places": kept["places"]}
+    return await _form(desk, again, meetup, overtaken(typed_, kept), status=409)
+
+
+async def _change(
+    desk: Desk, typed_: Mapping[str, Any], meetup: Meetup, room: Room
+) -> tuple[Plan, int]:
+    """Read the form and do what it says: the plan from now on, and the tasks that moved."""
+    form, starts_at, ends_at = answers(typed_, meetup.time_zone, meetup)
+    async with scoped(desk.by):
+        wanted = await _wanted(desk, form, (starts_at, ends_at), meetup)
+        if form.capacity == form.places:  # as it was read: a change meanwhile stays
+            wanted = replace(wanted, capacity=room.capacity)
+        moved = await registrations.change_meetup(
+            meetup,
+            wanted,
+            sequence=form.sequence,
+            **letterhead(desk.asking, desk.look),
+            by=desk.by,
+            now=desk.now,
+        )
+    return wanted, moved
 
 
 def _kept(told: int) -> str:
@@ -314,15 +247,6 @@ def _kept(told: int) -> str:
     )
 
 
-def wrong_of(no: Exception) -> dict[str, str | Lazy]:
-    """The sentence of a refusal under the field that it is about."""
-    if isinstance(no, Invalid):
-        return {NAMES.get(name, name): text for name, text in no.fields.items()}
-    if isinstance(no, meetups.NeedsRepresentative):
-        return {"representative": str(no)}
-    return {"capacity": str(no)}
-
-
 async def _wanted(
     desk: Desk,
     form: MeetupForm,
@@ -332,7 +256,7 @@ async def _wanted(
     """The plan of this form, its new venue and series made on the way."""
     community_id = form.community or (before.community_id if before else None)
     if community_id is None:
-        community_id = _only(await communities.communities())
+        community_id = _only(await communities.names())
     admission = form.admission or (
         Admission(before.admission) if before else Admission.FIRST_COME
     )
@@ -352,7 +276,7 @@ async def _wanted(
     )
 
 
-def _only(groups: Iterable[CommunityLine]) -> UUID:
+def _only(groups: Iterable[CommunityName]) -> UUID:
     """The community of a workspace that has one: it is never asked for."""
     found = [one.id for one in groups]
     if len(found) == 1:

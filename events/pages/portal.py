@@ -1,6 +1,7 @@
 """The sponsor's own pages: the meetups it pays for, and what it may read of each."""
 
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,12 @@ from events.engagement import documents, editions
 from events.engagement.editions import Edition
 from events.engagement.lift import Audience
 from events.engagement.sentences import shown
+from events.pages.deliverables import told
+from events.planning import dues, owed
 from events.planning.sponsors import sponsors_of_account
-from server import workspaces
+from server import pictures, workspaces
 from server.audit import Actor
+from server.brand import logo_for_print
 from server.charts import Palette
 from server.colors import brand
 from server.database import scoped
@@ -36,51 +40,65 @@ async def portal(
 ) -> Response[str]:
     """The meetups of the sponsors of whoever asks."""
     look = await workspaces.look(slug)
-    async with scoped(by):
+    async with scoped(by, readonly=True):
+        mine = await sponsors_of_account(_account(by))
+        if not mine:
+            raise NotFound
         lines = await editions.editions_of(_account(by))
-    if not lines and not await _is_contact(by):
-        raise NotFound
-    names = sorted({line.sponsor for line in lines})
+        promised = await _promised([one.slug for one in mine], look, now)
     return page(
-        asking, "portal/home.html", lines=lines, now=now, **_frame(look, ", ".join(names))
+        asking,
+        "portal/home.html",
+        lines=lines,
+        now=now,
+        **promised,
+        **_frame(look, ", ".join(one.name for one in mine)),
     )
 
 
 @get("/{sponsor_slug:str}/{meetup_slug:str}")
 async def edition(
     asking: NamedDependency[Asking],
+    *,
     by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
     slug: FromPath[str],
     sponsor_slug: FromPath[str],
     meetup_slug: FromPath[str],
 ) -> Response[str]:
-    """One meetup in aggregates only."""
+    """One meetup in aggregates only, and what was promised for it."""
     look = await workspaces.look(slug)
-    async with scoped(by):
+    async with scoped(by, readonly=True):
         found = await editions.edition(_account(by), sponsor_slug, meetup_slug)
-    context = _shown(found, Palette.page())
+        promised = await _promised([sponsor_slug], look, now, meetup_slug)
+    context = _shown(found, Palette.page()) | promised
     return page(asking, "portal/edition.html", **context, **_frame(look, found.sponsor))
 
 
 @get("/{sponsor_slug:str}/{meetup_slug:str}/report.pdf")
 async def edition_pdf(
     request: AnyRequest,
+    *,
     by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
     slug: FromPath[str],
     sponsor_slug: FromPath[str],
     meetup_slug: FromPath[str],
 ) -> Response[bytes]:
-    """The same on one sheet of paper; the same bytes each time."""
+    """The same on paper; the same bytes as long as what is owed does not move."""
     asking: Asking = request.scope["state"]["asking"]
     look = await workspaces.look(slug)
-    async with scoped(by):
+    async with scoped(by, readonly=True):
         found = await editions.edition(_account(by), sponsor_slug, meetup_slug)
+        promised = await _promised([sponsor_slug], look, now, meetup_slug)
     html = render(
         "print/sponsor_report.html",
         lang=asking.lang,
         workspace=look,
         brand=brand(look.color),
+        logo=await logo_for_print(look),
         **_shown(found, documents.ink(look)),
+        **promised,
     )
     pdf = request.app.state.pdf
     content: bytes = await pdf.render(html, documents.assets(), title=found.content.title)
@@ -97,10 +115,34 @@ def _account(by: Actor) -> UUID:
     return by.id
 
 
-async def _is_contact(by: Actor) -> bool:
-    """Is this account still a contact of a sponsor here?"""
-    async with scoped(by):
-        return bool(await sponsors_of_account(_account(by)))
+@get("/{sponsor_slug:str}/{proof_id:uuid}/photo")
+async def photo(
+    by: NamedDependency[Actor],
+    sponsor_slug: FromPath[str],
+    proof_id: FromPath[UUID],
+) -> Response[bytes]:
+    """The photo that proves something delivered to this sponsor, for its contacts."""
+    async with scoped(by, readonly=True):
+        found = await owed.photo_of(_account(by), sponsor_slug, proof_id)
+        kept = await pictures.picture(found)
+    headers = {"cache-control": "private, max-age=3600"}
+    return Response(kept.content, media_type=kept.media_type, headers=headers)
+
+
+async def _promised(
+    slugs: list[str], look: Look, now: datetime, meetup_slug: str = ""
+) -> dict[str, Any]:
+    """What was promised to these sponsors as it stands today, nothing left out."""
+    today = dues.day_of(now, look.time_zone)
+    lines = await owed.of_sponsors(slugs, meetup_slug)
+    proofs = await owed.proofs_of([one.id for one in lines])
+    return {
+        "today": today,
+        "sales": [
+            [{**told(one, today), "proofs": proofs.get(one.id, [])} for one in group]
+            for _key, group in groupby(lines, key=lambda one: one.sponsorship_id)
+        ],
+    }
 
 
 def _frame(look: Look, name: str) -> dict[str, Any]:
@@ -120,9 +162,9 @@ def _shown(found: Edition, palette: Palette) -> dict[str, Any]:
     return {
         "edition": found,
         "content": content,
-        "figures": [shown(figure) for figure in content.figures],
+        "figures": [shown(figure, Audience.SPONSOR) for figure in content.figures],
         "pooled": documents.question(content.lift, palette, Audience.SPONSOR),
     }
 
 
-SPONSORS = [portal, edition, edition_pdf]
+SPONSORS = [portal, edition, edition_pdf, photo]

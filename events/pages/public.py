@@ -1,42 +1,44 @@
-"""Public pages: the agenda of a workspace, and the page on which one registers.
+"""Public pages: the calendar of a workspace, and the page on which one registers.
 
 Phone first and without an account. The answer to a registration is the same whoever was
 registered before, so that a stranger learns nothing about anybody: the letter says it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from urllib.parse import parse_qs
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from events.admission import calendars, registrations, tickets
+from events.admission import calendars, feeds, registrations, tickets
 from events.admission.passes import day_of
 from events.admission.registrations import Linking, Source
+from events.pages import links
+from events.pages.feeds import feed_answer, voice_of
 from events.people import channels
-from events.planning import meetups, venues
-from events.planning.meetups import Line as MeetupLine
+from events.people.channels import ChannelPlace
+from events.planning import cues, meetups, representatives, surroundings, venues
+from events.planning.cues import Step
 from events.planning.meetups import Meetup, Room, Stage
-from events.planning.series import Series
-from events.planning.venues import Place
 from server import limits, workspaces
-from server.database import find, scoped
+from server.audit import Actor
+from server.database import scoped
 from server.errors import Conflict, Invalid
 from server.forms import Email, Form, Line, Tick, read
 from server.i18n import hour, lazy, zone
 from server.look import Look
-from server.rendering import content_disposition
-from server.web import Asking, in_workspace_frame, page, typed
+from server.web import Asking, in_workspace_frame, page, public_look, typed
 
 HOURS = re.compile(r"([01]?\d|2[0-3])\s*[:hH.]\s*([0-5]\d)?\s+(\S.*)")
 WINDOW = timedelta(minutes=10)
 PER_ADDRESS = 300  # an office or a venue shares one address
 PER_EMAIL = 12
-ICS_LIFE = "public, max-age=900"
+LONGEST_CODE = 20
 LINKING_TEXT = lazy("Link my presence with what I write online under this name.")
 
 
@@ -48,87 +50,36 @@ class RegisterForm(Form):
     handle: Line | None = None
     linking: Tick = Tick(0)
     website: Line | None = None
+    via: Line | None = None
 
 
 # Rules
 
 
-def hours_of(meetup: Meetup) -> list[tuple[str, str]]:
-    """The programme's lines that begin with an hour, as the reader's clock writes it."""
+def hours_of(meetup: Meetup, steps: Sequence[Step] = ()) -> list[tuple[str, str]]:
+    """The evening in order: the programme's lines that begin with an hour, public steps.
+
+    Hours are shown as the reader's clock writes them.
+    """
     there = zone(meetup.time_zone)
     day = meetup.starts_at.astimezone(there)
     found = (HOURS.fullmatch(line.strip()) for line in meetup.programme.splitlines())
-    return [
-        (
-            hour(day.replace(hour=int(one[1]), minute=int(one[2] or 0)), meetup.time_zone),
-            one[3],
-        )
+    lines = [
+        (day.replace(hour=int(one[1]), minute=int(one[2] or 0)), one[3])
         for one in found
         if one
     ]
+    told = [(cues.moment_of(one.minute, meetup.starts_at), one.title) for one in steps]
+    every = sorted(told + lines, key=lambda one: one[0]) if told else lines
+    return [(hour(at, meetup.time_zone), text) for at, text in every]
 
 
-def entry_of(
-    meetup: Meetup | MeetupLine, look: Look, asking: Asking, place: str
-) -> calendars.Entry:
-    """A meetup in a public calendar: who comes is never in it."""
-    settings = asking.settings
-    host = settings.origin.partition("://")[2].partition(":")[0]
-    is_off = meetup.cancelled_at is not None
-    return calendars.Entry(
-        uid=f"{meetup.id}@{host}",
-        sequence=getattr(meetup, "sequence", 0),
-        starts_at=meetup.starts_at,
-        ends_at=meetup.ends_at,
-        time_zone=meetup.time_zone,
-        title=meetup.title,
-        updated_at=getattr(meetup, "updated_at", None) or meetup.starts_at,
-        description=getattr(meetup, "description", ""),
-        place=place,
-        url=f"{settings.origin}/m/{look.slug}/{meetup.slug}",
-        organizer_name=look.name,
-        organizer_email=look.reply_to or settings.mail_from,
-        status=calendars.State.CANCELLED if is_off else calendars.State.CONFIRMED,
-    )
-
-
-def calendar_answer(
-    request: Request[Any, Any, Any], content: bytes, name: str
-) -> Response[Any]:
-    """A calendar with its mark: who has it already receives nothing."""
-    tag = calendars.etag(content)
-    headers = {
-        "etag": tag,
-        "cache-control": ICS_LIFE,
-        "content-disposition": content_disposition(f"{name}.ics", inline=True),
-    }
-    if request.headers.get("if-none-match") == tag:
-        return Response(None, status_code=304, headers=headers)
-    return Response(content, media_type="text/calendar; charset=utf-8", headers=headers)
+def via_of(asking: Asking) -> str:
+    """Whose personal link this is; carried by the form, never by a cookie."""
+    return parse_qs(asking.query).get("via", [""])[-1][:LONGEST_CODE]
 
 
 # Agenda
-
-
-@get("/m/{workspace:str}")
-async def agenda(
-    asking: NamedDependency[Asking],
-    now: NamedDependency[datetime],
-    workspace: FromPath[str],
-) -> Response[Any]:
-    look = await workspaces.look(workspace)
-    async with scoped(asking.anyone(look.id), readonly=True):
-        coming = await meetups.agenda(now)
-    days = {one.id: day_of(one.starts_at, one.ends_at, one.time_zone) for one in coming}
-    return page(
-        asking,
-        "public/agenda.html",
-        coming=coming,
-        days=days,
-        seeds={one.id: one.id.int % 24 for one in coming},
-        feed=f"{asking.settings.origin}/m/{look.slug}/feed.ics",
-        **in_workspace_frame(asking, look),
-    )
 
 
 @get("/m/{workspace:str}/feed.ics")
@@ -140,9 +91,8 @@ async def feed(
 ) -> Response[Any]:
     look = await workspaces.look(workspace)
     async with scoped(asking.anyone(look.id), readonly=True):
-        coming = await meetups.agenda(now, limit=200)
-    entries = [entry_of(one, look, asking, one.venue) for one in coming]
-    return calendar_answer(request, calendars.feed(look.name, entries), look.slug)
+        found = await feeds.of_workspace(voice_of(asking, look), now)
+    return await feed_answer(request, found, look.slug)
 
 
 # One meetup
@@ -156,9 +106,11 @@ async def meetup(
     workspace: FromPath[str],
     meetup: FromPath[str],
 ) -> Response[Any]:
-    look = await workspaces.look(workspace)
+    look = await public_look(asking, workspace)
     if meetup.endswith(".ics"):
         return await _calendar(request, asking, look, meetup.removesuffix(".ics"))
+    if meetup.endswith(".png"):
+        return await links.picture(request, asking, look, meetup.removesuffix(".png"))
     return await _meetup_page(asking, look, meetup, now)
 
 
@@ -166,10 +118,8 @@ async def _calendar(
     request: Request[Any, Any, Any], asking: Asking, look: Look, slug: str
 ) -> Response[Any]:
     async with scoped(asking.anyone(look.id), readonly=True):
-        found = await meetups.published(slug)
-        where = await venues.place(found.venue_id)
-    entry = entry_of(found, look, asking, _place(where))
-    return calendar_answer(request, calendars.feed(found.title, [entry]), found.slug)
+        found = await feeds.of_meetup(slug, voice_of(asking, look))
+    return await feed_answer(request, found, slug)
 
 
 @post("/m/{workspace:str}/{meetup:str}", status_code=200)
@@ -180,42 +130,70 @@ async def register(
     workspace: FromPath[str],
     meetup: FromPath[str],
 ) -> Response[Any]:
-    look = await workspaces.look(workspace)
+    look = await public_look(asking, workspace)
     answers = await typed(request)
     try:
-        form = read(RegisterForm, answers)
-        _check_linking(form)
-    except Invalid as no:
-        return await _meetup_page(asking, look, meetup, now, (422, no.fields, answers))
+        noted = await take(asking, look, meetup, answers, now)
+    except (Invalid, Conflict) as no:
+        return await _meetup_page(asking, look, meetup, now, refused_by(no, answers))
+    return _noted(asking, look, noted.meetup, email=noted.email, way=noted.way)
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """A registration that was heard: what is said of it is the same for everybody."""
+
+    meetup: Meetup
+    email: str
+    way: str
+
+
+Refused = tuple[int, Mapping[str, object], Mapping[str, Any]]
+
+
+def refused_by(no: Invalid | Conflict, answers: Mapping[str, Any]) -> Refused:
+    """The status, the sentences and the answers with which a form is shown again."""
+    if isinstance(no, Invalid):
+        return 422, no.fields, answers
+    return 409, {"": str(no)}, answers
+
+
+async def take(
+    asking: Asking, look: Look, slug: str, answers: Mapping[str, Any], now: datetime
+) -> Noted:
+    """Register whoever filled the form in. Raises Invalid or Conflict, which it shows."""
+    form = read(RegisterForm, answers)
+    _check_linking(form)
     await limits.spend("register", asking.address, most=PER_ADDRESS, window=WINDOW, now=now)
     await limits.spend("register_email", form.email, most=PER_EMAIL, window=WINDOW, now=now)
     by = asking.anyone(look.id)
     async with scoped(by):
-        found = await meetups.published(meetup)
-        way = _way(found, await meetups.room(found.id))
-        where = await channels.places_online(found.community_id) if form.linking else []
-    if not form.website:
-        try:
-            await registrations.register(
-                found,
-                name=form.first_name,
-                email=form.email,
-                language=asking.lang,
-                source=Source.PAGE,
-                linking=Linking(form.handle, where[0].id, str(LINKING_TEXT))
-                if form.handle and where
-                else None,
-                origin=asking.settings.origin,
-                workspace=look,
-                keys=tickets.keys_of(asking.settings),
-                by=by,
-                now=now,
-            )
-        except Conflict as no:
-            return await _meetup_page(
-                asking, look, meetup, now, (409, {"": str(no)}, answers)
-            )
-    return _noted(asking, look, found, email=form.email, way=way)
+        found = await meetups.published(slug)
+        way = way_in(found, await meetups.room(found.id))
+        where = await channels.of_community(found.community_id) if form.linking else []
+    if form.website:
+        return Noted(found, form.email, way)
+    await registrations.register(
+        found,
+        name=form.first_name,
+        email=form.email,
+        language=asking.lang,
+        source=Source.PAGE,
+        linking=_linking(form, where),
+        via=form.via or "",
+        origin=asking.settings.origin,
+        workspace=look,
+        keys=tickets.keys_of(asking.settings),
+        by=by,
+        now=now,
+    )
+    return Noted(found, form.email, way)
+
+
+def _linking(form: RegisterForm, where: Sequence[ChannelPlace]) -> Linking | None:
+    """What is linked, if it was asked for: a name in the first of the places online."""
+    if not form.handle or not where:
+        return None
+    return Linking(form.handle, where[0].id, str(LINKING_TEXT))
 
 
 def _noted(
@@ -246,17 +224,39 @@ async def _meetup_page(
     look: Look,
     slug: str,
     now: datetime,
-    refused: tuple[int, Mapping[str, object], Mapping[str, Any]] = (200, {}, {}),
+    refused: Refused = (200, {}, {}),
 ) -> Response[Any]:
-    status, errors, answers = refused
     async with scoped(asking.anyone(look.id), readonly=True):
         found = await meetups.published(slug)
-        room = await meetups.room(found.id)
-        where = await venues.place(found.venue_id)
-        following = await _series(found)
-        online = await channels.places_online(found.community_id)
+        return await _shown(asking, look, found, now, refused)
+
+
+async def preview(
+    asking: Asking, look: Look, slug: str, now: datetime, *, by: Actor
+) -> Response[Any]:
+    """The same page for whoever prepares it, before anybody else sees it."""
+    async with scoped(by, readonly=True):
+        found = await meetups.meetup_by_slug(slug)
+        return await _shown(asking, look, found, now, is_preview=True)
+
+
+async def _shown(
+    asking: Asking,
+    look: Look,
+    found: Meetup,
+    now: datetime,
+    refused: Refused = (200, {}, {}),
+    *,
+    is_preview: bool = False,
+) -> Response[Any]:
+    status, errors, answers = refused
+    room = await meetups.room(found.id)
+    where = await venues.place(found.venue_id)
+    about = await surroundings.around(found, now)
+    online = await channels.of_community(found.community_id)
+    faces = await representatives.of_meetup(found.id)
+    steps = await cues.of_meetup(found.id, is_public=True)
     stage = meetups.stage(found, now)
-    entry = entry_of(found, look, asking, _place(where))
     return page(
         asking,
         "public/meetup.html",
@@ -264,37 +264,45 @@ async def _meetup_page(
         meetup=found,
         room=room,
         place=where,
-        series=following,
+        series=about.series,
+        about=about,
         channel=online[0] if online else None,
         day=day_of(found.starts_at, found.ends_at, found.time_zone),
-        hours=hours_of(found),
+        hours=hours_of(found, steps),
+        faces=faces,
+        face_base=f"/w/{look.slug}/pictures" if is_preview else f"/m/{look.slug}/faces",
         stage=stage.value,
-        is_open=stage in {Stage.PUBLISHED, Stage.RUNNING},
-        way=_way(found, room),
-        page_href=f"{asking.settings.origin}/m/{look.slug}/{found.slug}",
-        google=calendars.google_link(entry),
-        outlook=calendars.outlook_link(entry),
+        is_preview=is_preview,
+        is_open=stage in {Stage.PUBLISHED, Stage.RUNNING}
+        or (is_preview and stage is Stage.DRAFT),
+        way=way_in(found, room),
         linking_text=str(LINKING_TEXT),
+        via=str(answers.get("via") or via_of(asking)),
         errors={name: str(text) for name, text in errors.items()},
         answers=answers,
+        **_calendars(asking, look, found, where),
+        **links.passed_on(asking, look, found, room, where, about.series, now),
         **in_workspace_frame(asking, look),
     )
 
 
-def _way(meetup: Meetup, room: Room) -> str:
+def _calendars(
+    asking: Asking, look: Look, found: Meetup, where: venues.Place | None
+) -> dict[str, str]:
+    """One click each for the calendars most people have."""
+    entry = feeds.entry_of(feeds.told_by(found, where), voice_of(asking, look))
+    return {
+        "google": calendars.google_link(entry),
+        "outlook": calendars.outlook_link(entry),
+        "apple": calendars.subscription(f"{entry.url}.ics", found.title).apple,
+    }
+
+
+def way_in(meetup: Meetup, room: Room) -> str:
     """How one comes in, as the page says it to everybody: a draw, a line or a place."""
     if meetup.admission == meetups.Admission.LOTTERY:
         return "lottery"
     return "line" if room.left <= 0 or room.waiting > 0 else "place"
 
 
-async def _series(meetup: Meetup) -> Series | None:
-    series_id: UUID | None = meetup.series_id
-    return await find(Series, series_id) if series_id else None
-
-
-def _place(where: Place | None) -> str:
-    return ", ".join(part for part in (where.name, where.address) if part) if where else ""
-
-
-ROUTES = [agenda, feed, meetup, register]
+ROUTES = [feed, meetup, register]

@@ -13,15 +13,18 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from events.admission import registrations, tickets
+from events.admission import invitations, registrations
 from events.admission.registrations import (
     Counts,
     Line,
+    Registered,
     Registration,
     Shown,
     Source,
     Status,
 )
+from events.pages.letterheads import letterhead
+from events.people import doubles
 from events.planning import meetups, venues
 from events.planning.meetups import Meetup, Stage
 from server import workspaces
@@ -30,10 +33,10 @@ from server.database import find, scoped
 from server.errors import Conflict, Invalid, NotFound
 from server.forms import Email, Form, read
 from server.forms import Line as OneLine
+from server.i18n import Lazy, lazy, short_date
 from server.i18n import gettext as _
-from server.i18n import lazy, short_date
 from server.rendering import content_disposition, safe_text
-from server.web import Asking, away, page, typed
+from server.web import Asking, away, key_of, page, typed
 from server.workspaces import Seat
 
 PAGE = 50
@@ -63,6 +66,13 @@ class PersonForm(Form):
 
     first_name: OneLine
     email: Email
+
+
+class InviteForm(Form, kw_only=True):
+    """Somebody the team asks by letter; these names tell it from the form above."""
+
+    invited: OneLine
+    invited_email: Email
 
 
 # Rules
@@ -127,7 +137,7 @@ async def listing_file(
         meetup = await meetups.meetup_by_slug(meetup_slug)
     return Stream(
         _lines(by, meetup, shown),
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={"content-disposition": content_disposition(f"{meetup.slug}.csv")},
     )
 
@@ -177,13 +187,6 @@ def _shown(text: str | None) -> Shown | None:
         raise NotFound from error
 
 
-def _key(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError as error:
-        raise NotFound from error
-
-
 async def _list(
     asking: Asking,
     by: Actor,
@@ -194,7 +197,7 @@ async def _list(
     refused: tuple[dict[str, Any], dict[str, Any]] | None = None,
 ) -> Response[Any]:
     shown, search = _shown(asked.get("status")), (asked.get("q") or "")[:100]
-    after = _key(asked.get("after"))
+    after = key_of(asked.get("after"))
     async with scoped(by, readonly=True):
         meetup = await meetups.meetup_by_slug(slug)
         room = await meetups.room(meetup.id)
@@ -203,6 +206,8 @@ async def _list(
             meetup.id, status=shown, search=search, after=after, limit=PAGE + 1
         )
         where = await venues.place(meetup.venue_id)
+        taken = [line.member_id for line in lines if line.status is not Status.CANCELLED]
+        twice = await doubles.at_meetup(meetup.id, taken)
     base = f"/w/{seat.slug}/meetups/{meetup.slug}"
     more = lines[PAGE - 1].id if len(lines) > PAGE else None
     lines = lines[:PAGE]
@@ -218,6 +223,7 @@ async def _list(
         room=room,
         counts=counts,
         lines=[(line, *status_of(line)) for line in lines],
+        doubles=twice,
         registered={
             line.id: short_date(line.registered_at, meetup.time_zone) for line in lines
         },
@@ -279,9 +285,7 @@ async def add(
                 email=form.email,
                 language=look.language,
                 source=Source.PAGE,
-                origin=asking.settings.origin,
-                workspace=look,
-                keys=tickets.keys_of(asking.settings),
+                **letterhead(asking, look),
                 by=by,
                 now=now,
             )
@@ -289,12 +293,61 @@ async def add(
         return await _list(asking, by, seat, meetup_slug, {}, refused=(no.fields, answers))
     except Conflict as no:
         return _back(asking, seat, meetup_slug, str(no), "bad")
+    return _back(asking, seat, meetup_slug, _added(made))
+
+
+def _added(made: Registered) -> str:
     if not made.is_new:
-        said = _("This person is registered already; nothing changes.")
-    elif made.status is Status.CONFIRMED:
-        said = _("The place is confirmed and the ticket is on its way.")
-    else:
-        said = _("Every place is taken: this person waits, and a letter says so.")
+        return _("This person is registered already; nothing changes.")
+    if made.status is Status.CONFIRMED:
+        return _("The place is confirmed and the ticket is on its way.")
+    return _("Every place is taken: this person waits, and a letter says so.")
+
+
+ACTS: dict[str, tuple[Any, Lazy]] = {
+    "release": (registrations.release, lazy("The place is released.")),
+    "admit": (
+        registrations.admit,
+        lazy("The place is given and the ticket is on its way."),
+    ),
+    "replace": (
+        registrations.replace_code,
+        lazy("A new ticket is on its way; the old code stops working."),
+    ),
+}
+
+
+@post("/meetups/{meetup_slug:str}/registrations/invite", status_code=303)
+async def invite(
+    *,
+    request: Request[Any, Any, Any],
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+    meetup_slug: FromPath[str],
+) -> Response[Any]:
+    answers = await typed(request)
+    async with scoped(by, readonly=True):
+        meetup = await meetups.meetup_by_slug(meetup_slug)
+        look = await workspaces.look_by_id(seat.workspace_id)
+    try:
+        form = read(InviteForm, answers)
+        await invitations.invite(
+            meetup,
+            name=form.invited,
+            email=form.invited_email,
+            her=None,
+            workspace=look,
+            settings=asking.settings,
+            by=by,
+            now=now,
+        )
+    except Invalid as no:
+        return await _list(asking, by, seat, meetup_slug, {}, refused=(no.fields, answers))
+    except Conflict as no:
+        return _back(asking, seat, meetup_slug, str(no), "bad")
+    said = _("Noted. Unless this person has a place or wants no letters, ours leaves now.")
     return _back(asking, seat, meetup_slug, said)
 
 
@@ -312,20 +365,9 @@ async def act_on(
     registration_id: FromPath[UUID],
     act: FromPath[str],
 ) -> Response[Any]:
-    acts: dict[str, tuple[Any, str]] = {
-        "release": (registrations.release, _("The place is released.")),
-        "admit": (
-            registrations.admit,
-            _("The place is given and the ticket is on its way."),
-        ),
-        "replace": (
-            registrations.replace_code,
-            _("A new ticket is on its way; the old code stops working."),
-        ),
-    }
-    if act not in acts:
+    if act not in ACTS:
         raise NotFound
-    command, said = acts[act]
+    command, said = ACTS[act]
     look = await workspaces.look_by_id(seat.workspace_id)
     async with scoped(by):
         meetup = await meetups.meetup_by_slug(meetup_slug)
@@ -334,15 +376,13 @@ async def act_on(
     try:
         await command(
             registration_id,
-            origin=asking.settings.origin,
-            workspace=look,
-            keys=tickets.keys_of(asking.settings),
+            **letterhead(asking, look),
             by=by,
             now=now,
         )
     except Conflict as no:
         return _back(asking, seat, meetup_slug, str(no), "bad")
-    return _back(asking, seat, meetup_slug, said)
+    return _back(asking, seat, meetup_slug, str(said))
 
 
 def _back(
@@ -354,4 +394,4 @@ def _back(
 
 
 READS = [listing, listing_file]
-WRITES = [add, act_on]
+WRITES = [add, invite, act_on]

@@ -2,23 +2,31 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.response import Stream
 
 from events.engagement import editions
-from events.planning import meetups, sponsors
+from events.pages.deliverables import scope_of
+from events.planning import dues, meetups, sold, sponsors
+from events.planning.sponsors import SponsorLine
 from server import workspaces
 from server.audit import Actor
 from server.database import find, scoped
 from server.errors import Conflict, Invalid, NotFound
 from server.forms import Email, Form, Line, Tick, read
 from server.i18n import gettext as _
-from server.web import Asking, away, page, typed
+from server.sheets import table
+from server.web import Asking, away, key_of, page, typed
 from server.workspaces import ORGANISERS, Seat
+
+PAGE = 50
+MOST_MEETUPS = 30
 
 
 class SponsorForm(Form, kw_only=True):
@@ -40,20 +48,44 @@ class SponsoringForm(Form, kw_only=True):
 
 @get("/sponsors")
 async def listing(
+    request: Request[Any, Any, Any],
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     seat: NamedDependency[Seat],
 ) -> Response[str]:
-    look = await workspaces.look(seat.slug)
+    search = request.query_params.get("q", "").strip()
+    after = key_of(request.query_params.get("after"))
     async with scoped(by, readonly=True):
-        lines = await sponsors.sponsors()
+        found = await sponsors.sponsors(search, after=after, limit=PAGE + 1)
+    more = {"q": search, "after": str(found[PAGE - 1].id)} if len(found) > PAGE else None
     return page(
         asking,
         "organize/sponsors.html",
-        workspace=look,
-        lines=lines,
+        workspace=seat,
+        lines=found[:PAGE],
+        search=search,
+        export_href=f"/w/{seat.slug}/sponsors.csv?{urlencode({'q': search})}",
+        next_href=f"/w/{seat.slug}/sponsors?{urlencode(more)}" if more else None,
         is_organiser=seat.role in ORGANISERS,
     )
+
+
+@get("/sponsors.csv")
+async def sponsors_file(
+    request: Request[Any, Any, Any],
+    by: NamedDependency[Actor],
+    seat: NamedDependency[Seat],
+) -> Stream:
+    search = request.query_params.get("q", "")
+
+    async def some(after: UUID | None, limit: int) -> list[SponsorLine]:
+        return await sponsors.sponsors(search, after=after, limit=limit)
+
+    def cells(one: SponsorLine) -> list[object]:
+        return [one.name, one.website, one.contacts, one.meetups, one.owed]
+
+    head = [_("Name"), _("Site"), _("Contacts"), _("Meetups"), _("Owed")]
+    return table(f"{seat.slug}-sponsors.csv", head, some, cells, by=by)
 
 
 @get("/sponsors/new")
@@ -65,12 +97,29 @@ async def new(
 
 @get("/sponsors/{sponsor_slug:str}")
 async def sponsor_page(
+    request: Request[Any, Any, Any],
+    *,
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+    sponsor_slug: FromPath[str],
+) -> Response[str]:
+    after = key_of(request.query_params.get("after"))
+    return await _sponsor(asking, by, now, seat, sponsor_slug, after=after)
+
+
+@get("/sponsors/{sponsor_slug:str}/edit")
+async def edit(
     asking: NamedDependency[Asking],
     by: NamedDependency[Actor],
     seat: NamedDependency[Seat],
     sponsor_slug: FromPath[str],
 ) -> Response[str]:
-    return await _sponsor(asking, by, seat, sponsor_slug)
+    async with scoped(by, readonly=True):
+        sponsor = await sponsors.sponsor_by_slug(sponsor_slug)
+    answers = {"name": sponsor.name, "website": sponsor.website}
+    return await _form(asking, seat, answers=answers, sponsor=sponsor)
 
 
 async def _form(
@@ -78,12 +127,14 @@ async def _form(
     seat: Seat,
     errors: dict[str, Any] | None = None,
     answers: dict[str, Any] | None = None,
+    sponsor: SponsorLine | None = None,
 ) -> Response[str]:
     return page(
         asking,
         "organize/sponsor_new.html",
         status=422 if errors else 200,
         workspace=await workspaces.look(seat.slug),
+        sponsor=sponsor,
         errors={name: str(text) for name, text in (errors or {}).items()},
         answers=answers or {},
     )
@@ -92,16 +143,21 @@ async def _form(
 async def _sponsor(
     asking: Asking,
     by: Actor,
+    now: datetime,
     seat: Seat,
     slug: str,
     *,
+    after: UUID | None = None,
     refused: tuple[dict[str, Any], dict[str, Any]] | None = None,
 ) -> Response[str]:
     look = await workspaces.look(seat.slug)
     async with scoped(by, readonly=True):
         sponsor = await sponsors.sponsor_by_slug(slug)
         people = await sponsors.contacts(sponsor.id)
-        sponsored = await sponsors.meetups_of(sponsor.id)
+        sponsored = await sponsors.meetups_of(sponsor.id, limit=MOST_MEETUPS)
+        today = dues.day_of(now, look.time_zone)
+        sales = await sold.sales(today=today, sponsor=slug, after=after, limit=PAGE + 1)
+    here = f"/w/{seat.slug}/sponsors/{slug}"
     errors, answers = refused or ({}, {})
     return page(
         asking,
@@ -111,6 +167,8 @@ async def _sponsor(
         sponsor=sponsor,
         contacts=people,
         meetups=sponsored,
+        sales=[(one, scope_of(one)) for one in sales[:PAGE]],
+        next_href=f"{here}?after={sales[PAGE - 1].id}#sales" if len(sales) > PAGE else None,
         portal_href=f"{asking.settings.origin}/portal/{look.slug}",
         is_organiser=seat.role in ORGANISERS,
         errors={name: str(text) for name, text in errors.items()},
@@ -143,6 +201,30 @@ async def make(
     return away(asking, f"/w/{seat.slug}/sponsors/{made.slug}", said=said)
 
 
+@post("/sponsors/{sponsor_slug:str}/edit", status_code=303)
+async def change(
+    request: Request[Any, Any, Any],
+    *,
+    asking: NamedDependency[Asking],
+    by: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    seat: NamedDependency[Seat],
+    sponsor_slug: FromPath[str],
+) -> Response[Any]:
+    answers = await typed(request)
+    async with scoped(by, readonly=True):
+        sponsor = await sponsors.sponsor_by_slug(sponsor_slug)
+    try:
+        form = read(SponsorForm, answers)
+        await sponsors.change_sponsor(
+            sponsor.id, form.name, website=form.website or "", by=by, now=now
+        )
+    except Invalid as no:
+        return await _form(asking, seat, dict(no.fields), answers, sponsor)
+    said = _("The sponsor is changed.")
+    return away(asking, f"/w/{seat.slug}/sponsors/{sponsor_slug}", said=said)
+
+
 @post("/sponsors/{sponsor_slug:str}/contacts", status_code=303)
 async def add_contact(
     request: Request[Any, Any, Any],
@@ -169,7 +251,7 @@ async def add_contact(
             )
     except Invalid as no:
         refused = (dict(no.fields), answers)
-        return await _sponsor(asking, by, seat, sponsor_slug, refused=refused)
+        return await _sponsor(asking, by, now, seat, sponsor_slug, refused=refused)
     said = _("%(email)s may read this sponsor’s page.", email=form.email)
     return away(asking, f"/w/{seat.slug}/sponsors/{sponsor_slug}", said=said)
 
@@ -210,13 +292,13 @@ async def sponsor_meetup(
     path = f"/w/{seat.slug}/meetups/{meetup_slug}"
     look = await workspaces.look(seat.slug)
     answers = await typed(request)
+    async with scoped(by, readonly=True):
+        meetup = await meetups.meetup_by_slug(meetup_slug)
     try:
         form = read(SponsoringForm, answers)
     except Invalid:
         said = _("Choose a sponsor first.")
         return away(asking, path, said=said, tone="bad")
-    async with scoped(by, readonly=True):
-        meetup = await meetups.meetup_by_slug(meetup_slug)
     if not form.sure and meetup.closed_at is not None:
         return await _late(asking, by, seat, meetup, form.sponsor)
     async with scoped(by):
@@ -267,10 +349,12 @@ async def end_sponsorship(
     return away(asking, path, said=_("The sponsor is taken off this meetup."))
 
 
-READS: list[HTTPRouteHandler] = [listing, sponsor_page]
+READS: list[HTTPRouteHandler] = [listing, sponsors_file, sponsor_page]
 WRITES: list[HTTPRouteHandler] = [
     new,
     make,
+    edit,
+    change,
     add_contact,
     end_contact,
     sponsor_meetup,

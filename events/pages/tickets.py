@@ -13,9 +13,10 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from events.admission import calendars, registrations, tickets
+from events.admission import agendas, calendars, registrations, tickets, touches
 from events.admission.passes import Pass, code_of, day_of, entry_of, pass_of, pdf_of
 from events.admission.registrations import CodeReplaced, Registration, Status
+from events.pages.letterheads import letterhead
 from events.people import consents
 from events.people.consents import Purpose
 from server import workspaces
@@ -44,6 +45,8 @@ class State(msgspec.Struct, frozen=True):
 
 def is_over(held: Pass, now: datetime) -> bool:
     """Is the meetup closed by its team, or past its end?"""
+    if held.postponed_at is not None:  # whatever its old date says
+        return False
     return held.closed_at is not None or now >= held.ends_at
 
 
@@ -57,16 +60,24 @@ def state_of(held: Pass, now: datetime) -> State:
     """How her registration stands, and why."""
     if held.cancelled_at is not None:
         return State("no", _("The meetup is cancelled"), held.cancelled_reason)
+    if held.postponed_at is not None and held.status is not Status.CANCELLED:
+        kept = _("Your place is kept. A letter brings the new date.")
+        return State("wait", _("The meetup is postponed"), held.postponed_reason or kept)
     if is_over(held, now):
         return State("no", _("This meetup is over"))
+    if held.status is Status.CONFIRMED:
+        return State("yes", _("Place confirmed"))
+    return _without(held)
+
+
+def _without(held: Pass) -> State:
+    """Why she has no place at a meetup that takes place."""
     if held.status is Status.CANCELLED:
         return State("no", _("Place released"), _("The page of the meetup takes you back."))
     if held.status is Status.LOST_DRAW:
         return State(
             "no", _("Not drawn"), _("The draw gave the places to others this time.")
         )
-    if held.status is Status.CONFIRMED:
-        return State("yes", _("Place confirmed"))
     return _waiting(held)
 
 
@@ -134,9 +145,7 @@ async def calendar(
     held, look = await _read(asking, await registrations.by_capability(capability))
     settings = asking.settings
     entry = entry_of(held, look, origin=settings.origin, mail_from=settings.mail_from)
-    answer = Response[Any](
-        calendars.feed(held.title, [entry]), media_type="text/calendar; charset=utf-8"
-    )
+    answer = Response[Any](calendars.feed(held.title, [entry]), media_type="text/calendar")
     answer.headers["content-disposition"] = content_disposition(f"{held.slug}.ics")
     return _private(answer)
 
@@ -159,9 +168,7 @@ async def release(
     try:
         await registrations.release(
             found.id,
-            origin=asking.settings.origin,
-            workspace=look,
-            keys=tickets.keys_of(asking.settings),
+            **letterhead(asking, look),
             by=asking.anyone(look.id),
             now=now,
         )
@@ -226,6 +233,8 @@ async def _shown(
     asking: Asking, found: Registration, href: str, *, is_own: bool
 ) -> Response[Any]:
     held, look = await _read(asking, found)
+    async with scoped(asking.anyone(look.id), readonly=True):
+        is_invited = is_own and await touches.is_touched(held.member_id)
     settings = asking.settings
     code = code_of(held, tickets.keys_of(settings))
     entry = entry_of(held, look, origin=settings.origin, mail_from=settings.mail_from)
@@ -242,16 +251,35 @@ async def _shown(
         ),
         google=calendars.google_link(entry),
         outlook=calendars.outlook_link(entry),
-        calendar_href=f"{href}/calendar.ics" if is_own else None,
         pdf_href=f"{href}/ticket.pdf",
-        release_href=f"{href}/release"
-        if is_own and may_release(held, asking.now)
-        else None,
-        unlink_href=f"{href}/unlink" if is_own and held.is_linked else None,
+        **_own_hrefs(held, href if is_own else None, asking.now),
+        mine=await _agenda(asking, look, found) if is_own else None,
         unlink_text=str(UNLINK_TEXT),
+        hide_href=f"{href}/hide" if is_invited else None,
         **in_workspace_frame(asking, look),
     )
     return _private(answer)
+
+
+def _own_hrefs(held: Pass, own: str | None, now: datetime) -> dict[str, Any]:
+    """Where the person herself acts on her place; nowhere for whoever only holds a code."""
+    return {
+        "calendar_href": f"{own}/calendar.ics" if own else None,
+        "release_href": f"{own}/release" if own and may_release(held, now) else None,
+        "unlink_href": f"{own}/unlink" if own and held.is_linked else None,
+        "mine_href": f"{own}/agenda" if own else None,
+    }
+
+
+async def _agenda(
+    asking: Asking, look: Look, found: Registration
+) -> calendars.Subscription | None:
+    """How her own calendar follows her meetups, once she asked for the address."""
+    async with scoped(asking.anyone(look.id), readonly=True):
+        kept = await agendas.agenda_of(found.member_id)
+    settings = asking.settings
+    path = agendas.address_of(kept, tickets.keys_of(settings))
+    return calendars.subscription(f"{settings.origin}{path}", look.name) if path else None
 
 
 async def _pdf(

@@ -34,6 +34,14 @@ class CommunityLine(msgspec.Struct, frozen=True):
     channels: int = 0
 
 
+class CommunityName(msgspec.Struct, frozen=True):
+    """A community by its name alone."""
+
+    id: UUID
+    slug: str
+    name: str
+
+
 class CommunityExists(Conflict):
     message = lazy("A community already has this name.")
 
@@ -67,6 +75,39 @@ async def make_community(
     return community
 
 
+@atomic()
+async def change_community(
+    slug: str, *, name: str, description: str, by: Actor, now: datetime
+) -> None:
+    """Call a community otherwise, or say anew what gathers it; its address stays."""
+    community = await community_by_slug(slug)
+    if not slug_of(name):
+        raise Invalid(name=lazy("The name needs at least one letter or figure."))
+    taken = await one(
+        "SELECT 1 FROM community WHERE workspace_id = $1 AND id <> $2"
+        " AND apero_plain(name) = apero_plain($3)",
+        by.workspace_id,
+        community.id,
+        name,
+    )
+    if taken is not None:
+        raise CommunityExists
+    fields = [
+        field
+        for field, new in (("name", name), ("description", description))
+        if getattr(community, field) != new
+    ]
+    await sql(
+        "UPDATE community SET name = $3, description = $4"
+        " WHERE workspace_id = $1 AND id = $2",
+        by.workspace_id,
+        community.id,
+        name,
+        description,
+    )
+    await audit.note(by, "changed_community", community, fields=fields, at=now)
+
+
 # Queries
 
 
@@ -78,14 +119,42 @@ async def community_by_slug(slug: str) -> Community:
     return found
 
 
+# Whoever was erased, or is known by another record since a merge, is taken off: few are.
+_SIZE = (
+    "(SELECT count(*) FROM belonging b WHERE b.workspace_id = c.workspace_id"
+    " AND b.community_id = c.id) - (SELECT count(*) FROM member m JOIN belonging b"
+    " ON b.workspace_id = m.workspace_id AND b.member_id = m.id"
+    " WHERE m.workspace_id = c.workspace_id AND b.community_id = c.id"
+    " AND (m.merged_into_id IS NOT NULL OR m.erased_at IS NOT NULL))"
+)
+
+
+async def community_size(community_id: UUID) -> int:
+    """How many members a community has."""
+    row = await one(
+        f"SELECT {_SIZE} AS members FROM community c"  # noqa: S608 - our own words
+        " WHERE c.workspace_id = ANY (apero_scope()) AND c.id = $1",
+        community_id,
+    )
+    return int(row["members"]) if row else 0
+
+
 async def communities() -> list[CommunityLine]:
     """The communities of the workspace in view, by name."""
     return await sql(
-        "SELECT c.id, c.slug, c.name, c.description, (SELECT count(*) FROM belonging b"
-        " WHERE b.workspace_id = c.workspace_id AND b.community_id = c.id) AS members,"
+        f"SELECT c.id, c.slug, c.name, c.description, {_SIZE} AS members,"  # noqa: S608 - our own words
         " (SELECT count(*) FROM channel n WHERE n.workspace_id = c.workspace_id"
         " AND n.community_id = c.id) AS channels"
         " FROM community c WHERE c.workspace_id = ANY (apero_scope())"
         " ORDER BY apero_plain(c.name), c.id LIMIT 500",
         into=CommunityLine,
+    )
+
+
+async def names() -> list[CommunityName]:
+    """The communities of the workspace in view by name, without counting anybody."""
+    return await sql(
+        "SELECT id, slug, name FROM community WHERE workspace_id = ANY (apero_scope())"
+        " ORDER BY apero_plain(name), id LIMIT 500",
+        into=CommunityName,
     )

@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     LINKING = "linking"
     PHOTOS = "photos"
     LETTERS = "letters"
+    ACROSS = "across"
 
 
 class Consent(Record):

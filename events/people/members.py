@@ -7,15 +7,17 @@ A name that was written once is not overwritten by what a file or a form says la
 from datetime import date, datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from piccolo.columns import UUID as UuidColumn
 from piccolo.columns import Boolean, Text, Timestamptz
 from piccolo.columns import Date as DateColumn
 
+from events.people import moving
 from server import audit
 from server.audit import Actor
-from server.database import Record, atomic, find, one, sql, uuid7
-from server.errors import Invalid, NotFound
+from server.database import Record, atomic, find, one, scoped, sql, uuid7
+from server.errors import Conflict, Invalid, NotFound
 from server.forms import clean
 from server.forms import email as checked_email
 from server.i18n import lazy
@@ -35,6 +37,9 @@ class Member(Record):
     note = Text()
     created_at = Timestamptz()
     erased_at = Timestamptz(null=True, default=None)
+    sought = Text()  # made by the database from the name and the address
+    merged_into_id = UuidColumn(null=True, default=None)
+    wished_at = Timestamptz(null=True, default=None)  # nobody confirmed the address yet
 
 
 class Belonging(Record):
@@ -45,27 +50,23 @@ class Belonging(Record):
     created_at = Timestamptz()
 
 
-class MemberLine(msgspec.Struct, frozen=True):
-    """A member in a list: who she is, how often she came, when she was last active."""
+class Given(msgspec.Struct, frozen=True):
+    """What the team writes of a member: who she is, and where she belongs."""
 
-    id: UUID
     name: str
-    email: str | None
-    joined_on: date | None
-    linking_agreed_at: datetime | None
-    communities: str
-    attended: int
-    active_on: date | None
+    email: str | None = None
+    language: str = ""
+    joined_on: date | None = None
+    is_insider: bool = False
+    community_ids: list[UUID] = []
 
 
-class Moment(msgspec.Struct, frozen=True):
-    """One thing that happened with a member, for her timeline."""
+class AddressIsTaken(Conflict):
+    message = lazy("Somebody in this workspace has this address already.")
 
-    at: datetime
-    kind: str
-    title: str
-    detail: str = ""
-    slug: str = ""
+
+class CommunityIsGone(Conflict):
+    message = lazy("One of these communities is no longer there.")
 
 
 # Rules
@@ -89,12 +90,19 @@ async def known(
     by: Actor,
     now: datetime,
 ) -> UUID:
-    """The member of this address, made on first sight; a name is never overwritten."""
+    """The member of this address, made on first sight; a name is never overwritten.
+
+    An address of a record that was merged is that of the person who was kept.
+    """
     row = await one(
         "INSERT INTO member (id, workspace_id, name, email, language, created_at)"
         " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, email) DO UPDATE"
-        " SET name = coalesce(nullif(member.name, ''), excluded.name)"
-        " RETURNING id, created_at = $6 AND id = $1 AS is_new",
+        " SET name = CASE WHEN member.wished_at IS NULL"
+        " THEN coalesce(nullif(member.name, ''), excluded.name)"
+        " ELSE coalesce(nullif(excluded.name, ''), member.name) END"
+        " RETURNING coalesce(member.merged_into_id, member.id) AS id,"
+        " member.created_at = $6 AND member.id = $1 AS is_new,"
+        " member.wished_at IS NOT NULL AS is_wish",
         uuid7(),
         by.workspace_id,
         tidy_name(name),
@@ -105,10 +113,62 @@ async def known(
     assert row is not None  # noqa: S101 - RETURNING always answers
     if row["is_new"]:
         await audit.note(by, "made_member", await find(Member, row["id"]), at=now)
+    if row["is_wish"]:
+        await _admit([row["id"]], by=by, now=now)
     if community_id is not None:
         await belong([row["id"]], community_id, by=by, now=now)
     id_: UUID = row["id"]
     return id_
+
+
+@atomic()
+async def wished(email: str, *, name: str, language: str, by: Actor, now: datetime) -> UUID:
+    """The member of an address that anybody may have typed.
+
+    Who was not known stays out of every list until the reader of the address, or the
+    team, says yes (`belong`); who was known stays as she is.
+    """
+    row = await one(
+        "INSERT INTO member (id, workspace_id, name, email, language, created_at,"
+        " wished_at) VALUES ($1, $2, $3, $4, $5, $6, $6)"
+        " ON CONFLICT (workspace_id, email) DO UPDATE SET wished_at ="
+        " CASE WHEN member.wished_at IS NULL THEN NULL ELSE excluded.wished_at END"
+        " RETURNING coalesce(merged_into_id, id) AS id",
+        uuid7(),
+        by.workspace_id,
+        tidy_name(name),
+        checked_email(email),
+        language,
+        now,
+    )
+    assert row is not None  # noqa: S101 - RETURNING always answers
+    id_: UUID = row["id"]
+    return id_
+
+
+async def _admit(member_ids: list[UUID], *, by: Actor, now: datetime) -> None:
+    """Let those into the lists who were only wished for until now."""
+    rows = await sql(
+        "UPDATE member SET wished_at = NULL WHERE workspace_id = $1"
+        " AND id = ANY ($2::uuid[]) AND wished_at IS NOT NULL RETURNING id",
+        by.workspace_id,
+        member_ids,
+    )
+    for row in rows:
+        await audit.note(by, "made_member", await find(Member, row["id"]), at=now)
+
+
+async def forget_wished(before: datetime) -> None:
+    """Drop the people of unanswered wishes, in every workspace, once nothing names them."""
+    named = " ".join(
+        f"AND NOT EXISTS (SELECT FROM {link.table} x WHERE"
+        f" x.workspace_id = m.workspace_id AND x.{link.column} = m.id)"
+        for link in await sql(moving.LINKS, [""], into=moving.Link)
+    )
+    await sql(
+        f"DELETE FROM member m WHERE m.wished_at < $1 {named}",  # noqa: S608 - the catalogue
+        before,
+    )
 
 
 @atomic()
@@ -154,31 +214,114 @@ async def belong(
         [uuid7() for _ in member_ids],
         member_ids,
     )
+    await _admit(member_ids, by=by, now=now)
+
+
+@atomic()
+async def add(given: Given, *, by: Actor, now: datetime) -> UUID:
+    """A member written down by hand; an address that is known already is refused."""
+    name, address = _checked(given)
+    row = await one(
+        "INSERT INTO member (id, workspace_id, name, email, language, joined_on,"
+        " is_insider, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " ON CONFLICT (workspace_id, email) DO UPDATE SET name = excluded.name,"
+        " language = excluded.language, joined_on = excluded.joined_on,"
+        " is_insider = excluded.is_insider, wished_at = NULL"
+        " WHERE member.wished_at IS NOT NULL RETURNING id",
+        uuid7(),
+        by.workspace_id,
+        name,
+        address,
+        given.language,
+        given.joined_on,
+        given.is_insider,
+        now,
+    )
+    if row is None:
+        raise AddressIsTaken
+    id_: UUID = row["id"]
+    await _belong_exactly(id_, given.community_ids, by=by, now=now)
+    await audit.note(by, "made_member", await find(Member, id_), at=now)
+    return id_
+
+
+@atomic()
+async def change(member_id: UUID, given: Given, *, by: Actor, now: datetime) -> None:
+    """Write a member anew; the audit names what changed, without its values."""
+    name, address = _checked(given)
+    before = await here(member_id)
+    after = {
+        "name": name,
+        "email": address,
+        "language": given.language,
+        "joined_on": given.joined_on,
+        "is_insider": given.is_insider,
+    }
+    try:
+        async with scoped(by):
+            await sql(
+                "UPDATE member SET name = $3, email = $4, language = $5, joined_on = $6,"
+                " is_insider = $7, wished_at = NULL WHERE workspace_id = $1 AND id = $2",
+                by.workspace_id,
+                member_id,
+                *after.values(),
+            )
+    except asyncpg.UniqueViolationError as error:
+        raise AddressIsTaken from error
+    moved = await _belong_exactly(member_id, given.community_ids, by=by, now=now)
+    fields = [field for field, value in after.items() if getattr(before, field) != value]
+    fields += ["communities"] if moved else []
+    await audit.note(by, "changed_member", before, fields=fields, at=now)
+
+
+def _checked(given: Given) -> tuple[str, str | None]:
+    """The name and the address as they are kept; at least one of them is there."""
+    name = tidy_name(given.name)
+    address = checked_email(given.email) if given.email else None
+    if not name and address is None:
+        raise Invalid(name=lazy("This answer is missing."))
+    return name, address
+
+
+async def _belong_exactly(
+    member_id: UUID, community_ids: list[UUID], *, by: Actor, now: datetime
+) -> bool:
+    """Make a member part of these communities and of no other; did anything change?"""
+    wanted = sorted(set(community_ids))
+    await _check_there(wanted, by=by)
+    left = await sql(
+        "DELETE FROM belonging WHERE workspace_id = $1 AND member_id = $2"
+        " AND community_id <> ALL ($3::uuid[]) RETURNING id",
+        by.workspace_id,
+        member_id,
+        wanted,
+    )
+    joined = await sql(
+        "INSERT INTO belonging (id, workspace_id, community_id, member_id, created_at)"
+        " SELECT id, $1, community_id, $2, $3 FROM unnest($4::uuid[], $5::uuid[])"
+        " AS given (id, community_id)"
+        " ON CONFLICT (workspace_id, community_id, member_id) DO NOTHING RETURNING id",
+        by.workspace_id,
+        member_id,
+        now,
+        [uuid7() for _ in wanted],
+        wanted,
+    )
+    return bool(left or joined)
+
+
+async def _check_there(community_ids: list[UUID], *, by: Actor) -> None:
+    """Raise CommunityIsGone unless each of these is a community of the workspace."""
+    known_ones = await sql(
+        "SELECT id FROM community WHERE workspace_id = $1 AND id = ANY ($2::uuid[])",
+        by.workspace_id,
+        community_ids,
+    )
+    if len(known_ones) < len(community_ids):
+        raise CommunityIsGone
 
 
 # Queries
-
-_LINES = (
-    "SELECT m.id, m.name, m.email, m.joined_on, m.linking_agreed_at,"
-    " coalesce((SELECT string_agg(c.name, ', ' ORDER BY c.name) FROM belonging b"
-    " JOIN community c ON c.workspace_id = b.workspace_id AND c.id = b.community_id"
-    " WHERE b.workspace_id = m.workspace_id AND b.member_id = m.id), '') AS communities,"
-    " (SELECT count(*) FROM registration r WHERE r.workspace_id = m.workspace_id"
-    " AND r.member_id = m.id AND r.attended_at IS NOT NULL) AS attended,"
-    " (SELECT max(d.day) FROM identity i JOIN activity_day d"
-    " ON d.workspace_id = i.workspace_id AND d.identity_id = i.id"
-    " WHERE i.workspace_id = m.workspace_id AND i.member_id = m.id) AS active_on"
-    " FROM member m"
-)
-
-_WANTED = (
-    " m.workspace_id = ANY (apero_scope()) AND m.erased_at IS NULL"
-    " AND ($1::uuid IS NULL OR EXISTS (SELECT 1 FROM belonging b"
-    " WHERE b.workspace_id = m.workspace_id AND b.community_id = $1"
-    " AND b.member_id = m.id))"
-    " AND ($2 = '' OR apero_plain(m.name) LIKE '%' || apero_plain($2) || '%'"
-    " OR m.email LIKE '%' || lower($2) || '%')"
-)
 
 
 async def member(member_id: UUID) -> Member:
@@ -186,90 +329,9 @@ async def member(member_id: UUID) -> Member:
     return await find(Member, member_id)
 
 
-async def members(
-    community_id: UUID | None = None,
-    search: str = "",
-    after: UUID | None = None,
-    limit: int = 50,
-) -> list[MemberLine]:
-    """Members by name, accents and case ignored, paged by the key of the last one seen."""
-    return await sql(
-        f"{_LINES} WHERE {_WANTED} AND ($3::uuid IS NULL OR (apero_plain(m.name), m.id) >"  # noqa: S608
-        " (SELECT apero_plain(l.name), l.id FROM member l"
-        " WHERE l.workspace_id = ANY (apero_scope()) AND l.id = $3))"
-        " ORDER BY apero_plain(m.name), m.id LIMIT $4",
-        community_id,
-        _literal(search),
-        after,
-        limit,
-        into=MemberLine,
-    )
-
-
-async def member_count(community_id: UUID | None = None, search: str = "") -> int:
-    """How many members such a list has in all."""
-    row = await one(
-        f"SELECT count(*) AS members FROM member m WHERE {_WANTED}",  # noqa: S608
-        community_id,
-        _literal(search),
-    )
-    return int(row["members"]) if row else 0
-
-
-def _literal(search: str) -> str:
-    """What is searched for, with LIKE's own signs taken literally."""
-    kept = clean(search)[:LONGEST_NAME]
-    return kept.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-async def communities_of(member_id: UUID) -> list[str]:
-    """The names of the communities a member is of."""
-    rows = await sql(
-        "SELECT c.name FROM belonging b JOIN community c ON c.workspace_id = b.workspace_id"
-        " AND c.id = b.community_id WHERE b.workspace_id = ANY (apero_scope())"
-        " AND b.member_id = $1 ORDER BY c.name",
-        member_id,
-    )
-    return [row["name"] for row in rows]
-
-
-async def timeline(member_id: UUID, *, limit: int = 200) -> list[Moment]:
-    """What happened with a member, latest first; online acts are one line a day."""
-    return await sql(
-        "WITH hers AS (SELECT r.*, m.title, m.slug, m.starts_at, m.closed_at,"
-        " m.cancelled_at AS called_off_at FROM registration r JOIN meetup m"
-        " ON m.workspace_id = r.workspace_id AND m.id = r.meetup_id"
-        " WHERE r.workspace_id = ANY (apero_scope()) AND r.member_id = $1)"
-        " SELECT * FROM ("
-        "SELECT registered_at AS at, CASE WHEN source = 'walk_in' THEN 'walked_in'"
-        " WHEN status = 'waitlisted' THEN 'waitlisted' ELSE 'registered' END AS kind,"
-        " title, source AS detail, slug FROM hers WHERE source <> 'import'"
-        " UNION ALL SELECT attended_at, 'came', title, source, slug FROM hers"
-        " WHERE attended_at IS NOT NULL"
-        " UNION ALL SELECT starts_at, 'did_not_come', title, source, slug FROM hers"
-        " WHERE attended_at IS NULL AND status = 'confirmed' AND source <> 'walk_in'"
-        " AND closed_at IS NOT NULL AND called_off_at IS NULL"
-        " UNION ALL SELECT starts_at, 'lost_draw', title, source, slug FROM hers"
-        " WHERE status = 'lost_draw'"
-        " UNION ALL SELECT cancelled_at, 'gave_back', title, source, slug FROM hers"
-        " WHERE status = 'cancelled' AND cancelled_at IS NOT NULL"
-        " UNION ALL SELECT (d.day + time '12:00') AT TIME ZONE w.time_zone, 'active',"
-        " c.name, d.acts::text, '' FROM identity i JOIN activity_day d"
-        " ON d.workspace_id = i.workspace_id AND d.identity_id = i.id"
-        " JOIN channel c ON c.workspace_id = i.workspace_id AND c.id = i.channel_id"
-        " JOIN workspace w ON w.id = i.workspace_id"
-        " WHERE i.workspace_id = ANY (apero_scope()) AND i.member_id = $1"
-        " UNION ALL SELECT i.created_at, CASE i.proof WHEN 'imported' THEN 'imported'"
-        " ELSE 'linked' END, c.name, i.handle, '' FROM identity i JOIN channel c"
-        " ON c.workspace_id = i.workspace_id AND c.id = i.channel_id"
-        " WHERE i.workspace_id = ANY (apero_scope()) AND i.member_id = $1"
-        " UNION ALL SELECT s.at, CASE WHEN s.is_given THEN 'agreed' ELSE 'withdrew' END,"
-        " s.purpose, s.via, '' FROM consent s"
-        " WHERE s.workspace_id = ANY (apero_scope()) AND s.member_id = $1"
-        " UNION ALL SELECT m.created_at, 'known', m.name, '', '' FROM member m"
-        " WHERE m.workspace_id = ANY (apero_scope()) AND m.id = $1"
-        ") AS moment ORDER BY at DESC, kind LIMIT $2",
-        member_id,
-        limit,
-        into=Moment,
-    )
+async def here(member_id: UUID) -> Member:
+    """The same, unless she was erased or is known by another record since a merge."""
+    found = await find(Member, member_id)
+    if found.erased_at is not None or found.merged_into_id is not None:
+        raise NotFound
+    return found

@@ -8,6 +8,7 @@ import msgspec
 
 from server.database import one, sql
 from server.errors import NotFound
+from server.forms import clean
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -45,6 +46,10 @@ class Line(msgspec.Struct, frozen=True):
     published_at: datetime | None
     cancelled_at: datetime | None
     closed_at: datetime | None
+    postponed_at: datetime | None
+    updated_at: datetime
+    sequence: int
+    community_id: UUID
     capacity: int
     taken: int
 
@@ -56,11 +61,23 @@ class Line(msgspec.Struct, frozen=True):
 _LINE = (
     "SELECT m.id, m.slug, m.title, m.starts_at, m.ends_at, m.time_zone,"
     " coalesce(v.name, '') AS venue, m.published_at, m.cancelled_at, m.closed_at,"
-    " s.capacity, s.taken FROM meetup m"
+    " m.postponed_at, m.updated_at, m.sequence, m.community_id, s.capacity, s.taken"
+    " FROM meetup m"
     " JOIN seating s ON s.workspace_id = m.workspace_id AND s.id = m.id"
     " LEFT JOIN venue v ON v.workspace_id = m.workspace_id AND v.id = m.venue_id"
     " WHERE m.workspace_id = ANY (apero_scope())"
 )
+_ALIVE = "m.published_at IS NOT NULL AND m.cancelled_at IS NULL AND m.closed_at IS NULL"
+# What the list may be asked for; `$2` is now.
+AT_STAGE = {
+    "": "true",
+    "draft": ("m.published_at IS NULL AND m.cancelled_at IS NULL AND m.closed_at IS NULL"),
+    "published": f"{_ALIVE} AND m.postponed_at IS NULL AND m.ends_at >= $2",
+    "postponed": f"{_ALIVE} AND m.postponed_at IS NOT NULL",
+    "over": f"{_ALIVE} AND m.postponed_at IS NULL AND m.ends_at < $2",
+    "closed": "m.closed_at IS NOT NULL",
+    "cancelled": "m.cancelled_at IS NOT NULL",
+}
 _NAMED = "($1 = '' OR apero_plain(m.title) LIKE '%' || apero_plain($1) || '%')"
 
 
@@ -93,14 +110,27 @@ async def reached(meetup_id: UUID) -> int:
     return row["n"] if row else 0
 
 
-async def upcoming(now: datetime, *, search: str = "", limit: int = 50) -> list[Line]:
-    """What is planned and not over, drafts included, soonest first."""
+async def upcoming(
+    now: datetime,
+    *,
+    search: str = "",
+    at_stage: str = "",
+    even_cancelled: bool = False,
+    limit: int = 50,
+) -> list[Line]:
+    """What is planned and not over, drafts included, soonest first.
+
+    `even_cancelled` also shows what was called off, until its hour has passed.
+    """
     return await sql(
-        f"{_LINE} AND {_NAMED} AND m.ends_at >= $2 AND m.cancelled_at IS NULL"
-        " AND m.closed_at IS NULL ORDER BY m.starts_at, m.id LIMIT $3",
+        f"{_LINE} AND {_NAMED} AND (m.ends_at >= $2 OR m.postponed_at IS NOT NULL)"
+        f" AND (m.cancelled_at IS NULL OR ($4 AND m.ends_at >= $2))"
+        f" AND m.closed_at IS NULL AND {AT_STAGE[at_stage]}"
+        " ORDER BY m.starts_at, m.id LIMIT $3",
         _pattern(search),
         now,
         limit,
+        even_cancelled,
         into=Line,
     )
 
@@ -109,14 +139,22 @@ async def past(
     now: datetime,
     *,
     search: str = "",
+    at_stage: str = "",
     before: tuple[datetime, UUID] | None = None,
+    when_over: bool = False,
     limit: int = 50,
 ) -> list[Line]:
-    """What is over, closed or called off, latest first, paged by key."""
+    """What is over or closed, latest first, paged by key.
+
+    What was called off is there too; with `when_over` only once its hour has passed.
+    """
     at, id_ = before or (None, None)
     return await sql(
         f"{_LINE} AND {_NAMED}"
-        " AND (m.ends_at < $2 OR m.cancelled_at IS NOT NULL OR m.closed_at IS NOT NULL)"
+        " AND ((m.ends_at < $2 AND m.postponed_at IS NULL)"
+        "  OR (m.cancelled_at IS NOT NULL AND (NOT $6 OR m.ends_at < $2))"
+        "  OR m.closed_at IS NOT NULL)"
+        f" AND {AT_STAGE[at_stage]}"
         " AND ($3::timestamptz IS NULL OR (m.starts_at, m.id) < ($3, $4::uuid))"
         " ORDER BY m.starts_at DESC, m.id DESC LIMIT $5",
         _pattern(search),
@@ -124,16 +162,47 @@ async def past(
         at,
         id_,
         limit,
+        when_over,
         into=Line,
     )
 
 
-async def agenda(now: datetime, *, limit: int = 50) -> list[Line]:
+async def agenda(
+    now: datetime, *, search: str = "", community_id: UUID | None = None, limit: int = 50
+) -> list[Line]:
     """What everybody may come to, soonest first."""
     return await sql(
-        f"{_LINE} AND m.published_at IS NOT NULL AND m.cancelled_at IS NULL"
-        " AND m.ends_at >= $1 ORDER BY m.starts_at, m.id LIMIT $2",
+        f"{_LINE} AND {_NAMED} AND m.published_at IS NOT NULL AND m.cancelled_at IS NULL"
+        " AND (m.ends_at >= $2 OR m.postponed_at IS NOT NULL)"
+        " AND ($3::uuid IS NULL OR m.community_id = $3)"
+        " ORDER BY m.starts_at, m.id LIMIT $4",
+        _pattern(search),
         now,
+        community_id,
+        limit,
+        into=Line,
+    )
+
+
+async def bygone(
+    now: datetime,
+    *,
+    search: str = "",
+    community_id: UUID | None = None,
+    before: datetime | None = None,
+    limit: int = 50,
+) -> list[Line]:
+    """What everybody could come to and is over, latest first; those called off left out."""
+    return await sql(
+        f"{_LINE} AND {_NAMED} AND m.published_at IS NOT NULL AND m.cancelled_at IS NULL"
+        " AND m.ends_at < $2 AND m.postponed_at IS NULL"
+        " AND ($3::uuid IS NULL OR m.community_id = $3)"
+        " AND ($4::timestamptz IS NULL OR m.starts_at < $4)"
+        " ORDER BY m.starts_at DESC, m.id DESC LIMIT $5",
+        _pattern(search),
+        now,
+        community_id,
+        before,
         limit,
         into=Line,
     )
@@ -151,4 +220,4 @@ async def of_series(series_id: UUID) -> list[Line]:
 
 def _pattern(search: str) -> str:
     """The search as LIKE reads it, its own signs taken literally."""
-    return re.sub(r"([\\%_])", r"\\\1", search.strip())
+    return re.sub(r"([\\%_])", r"\\\1", clean(search))

@@ -6,15 +6,15 @@ locks, and that PostgreSQL itself keeps between zero and the capacity.
 """
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
 from piccolo.columns import UUID as UuidColumn
-from piccolo.columns import BigInt, Integer, Text, Timestamptz
+from piccolo.columns import BigInt, Boolean, Date, Integer, Text, Timestamptz
 
-from events.planning import hours, venues
+from events.planning import representatives, venues
 from events.planning.facts import (
     LARGEST_CAPACITY,
     WRONG_CAPACITY,
@@ -32,6 +32,8 @@ from events.planning.listings import (
     room,
     upcoming,
 )
+from events.planning.representatives import NeedsRepresentative
+from events.planning.slugs import TAKEN_WORDS, free_slug
 from server import audit
 from server.audit import Actor
 from server.database import Record, atomic, find, one, sql, uuid7
@@ -40,9 +42,11 @@ from server.i18n import lazy
 from server.workspaces import slug_of
 
 __all__ = [
+    "TAKEN_WORDS",
     "AboveHardLimit",
     "Admission",
     "BelowTaken",
+    "ChangedMeanwhile",
     "Line",
     "Meetup",
     "NeedsRepresentative",
@@ -64,14 +68,11 @@ __all__ = [
     "publish",
     "published",
     "reached",
-    "repeat",
     "resize",
     "room",
     "stage",
     "upcoming",
 ]
-
-TAKEN_WORDS = frozenset({"new"})  # a page of ours has this address
 
 
 class Stage(StrEnum):
@@ -79,6 +80,7 @@ class Stage(StrEnum):
 
     DRAFT = "draft"
     PUBLISHED = "published"
+    POSTPONED = "postponed"
     RUNNING = "running"
     OVER = "over"
     CLOSED = "closed"
@@ -109,6 +111,12 @@ class Meetup(Record):
     cancelled_at = Timestamptz(null=True, default=None)
     cancelled_reason = Text()
     closed_at = Timestamptz(null=True, default=None)
+    postponed_at = Timestamptz(null=True, default=None)
+    postponed_reason = Text()
+    moved_from = Timestamptz(null=True, default=None)
+    recurrence_id = UuidColumn(null=True, default=None)
+    occurs_on = Date(null=True, default=None)
+    is_apart = Boolean()
 
 
 class Seating(Record):
@@ -119,12 +127,12 @@ class Seating(Record):
     next_wait = BigInt()
 
 
-class NeedsRepresentative(Conflict):
-    message = lazy("Name who represents the brand that evening, then publish.")
-
-
 class NotInThisStage(Conflict):
     message = lazy("The meetup is no longer at this stage. Open it again.")
+
+
+class ChangedMeanwhile(Conflict):
+    message = lazy("Somebody changed this meetup after you had opened it.")
 
 
 class BelowTaken(Conflict):
@@ -142,7 +150,7 @@ class NotOverYet(Conflict):
 # Rules
 
 
-def stage(meetup: Meetup | Line, now: datetime) -> Stage:
+def stage(meetup: Meetup | Line | venues.Held, now: datetime) -> Stage:
     """Where this meetup is in its life at this moment."""
     if meetup.cancelled_at is not None:
         return Stage.CANCELLED
@@ -150,6 +158,8 @@ def stage(meetup: Meetup | Line, now: datetime) -> Stage:
         return Stage.CLOSED
     if meetup.published_at is None:
         return Stage.DRAFT
+    if meetup.postponed_at is not None:
+        return Stage.POSTPONED
     if now < meetup.starts_at:
         return Stage.PUBLISHED
     return Stage.RUNNING if now < meetup.ends_at else Stage.OVER
@@ -171,7 +181,7 @@ async def plan(wanted: Plan, *, key_id: int, by: Actor, now: datetime) -> Meetup
         venue_id=wanted.venue_id,
         number=secrets.randbits(32),
         key_id=key_id,
-        slug=await _free_slug(slug_of(wanted.title), by.workspace_id),
+        slug=await free_slug("meetup", slug_of(wanted.title), by.workspace_id),
         title=wanted.title,
         description=wanted.description,
         programme=wanted.programme,
@@ -184,6 +194,8 @@ async def plan(wanted: Plan, *, key_id: int, by: Actor, now: datetime) -> Meetup
         updated_at=now,
         sequence=0,
         cancelled_reason="",
+        postponed_reason="",
+        is_apart=False,
     )
     try:
         await meetup.save()
@@ -198,50 +210,9 @@ async def plan(wanted: Plan, *, key_id: int, by: Actor, now: datetime) -> Meetup
         taken=0,
         next_wait=1,
     ).save()
+    await representatives.name_first(meetup.id, wanted.representative, by=by)
     await audit.note(by, "planned", meetup, at=now)
     return meetup
-
-
-@atomic()
-async def repeat(
-    meetup: Meetup, days: int, *, key_id: int, by: Actor, now: datetime
-) -> Meetup:
-    """A draft with the same facts so many days later, the first time that is to come."""
-    current = await find(Meetup, meetup.id)
-    steps = max(1, (now - current.starts_at) // timedelta(days=days) + 1)
-    later, zone_name = days * steps, current.time_zone
-    wanted = Plan(
-        title=current.title,
-        community_id=current.community_id,
-        starts_at=hours.later(current.starts_at, zone_name, later),
-        ends_at=hours.later(current.ends_at, zone_name, later),
-        time_zone=zone_name,
-        capacity=(await room(meetup.id)).capacity,
-        venue_id=current.venue_id,
-        series_id=current.series_id,
-        description=current.description,
-        programme=current.programme,
-        representative=current.representative,
-        admission=Admission(current.admission),
-    )
-    return await plan(wanted, key_id=key_id, by=by, now=now)
-
-
-async def _free_slug(slug: str, workspace_id: UUID) -> str:
-    """This slug, or the first free one after it; two who plan at once wait in line."""
-    await sql("SELECT id FROM workspace WHERE id = $1 FOR NO KEY UPDATE", workspace_id)
-    rows = await sql(
-        "SELECT slug FROM meetup WHERE workspace_id = $1"
-        " AND (slug = $2 OR slug LIKE $2 || '-%')",
-        workspace_id,
-        slug,
-    )
-    taken = {row["slug"] for row in rows} | TAKEN_WORDS
-    if slug not in taken:
-        return slug
-    return next(
-        f"{slug}-{n}" for n in range(2, len(taken) + 3) if f"{slug}-{n}" not in taken
-    )
 
 
 async def _check_hard_limit(venue_id: UUID | None, capacity: int) -> None:
@@ -253,16 +224,28 @@ async def _check_hard_limit(venue_id: UUID | None, capacity: int) -> None:
 
 
 @atomic()
-async def change(meetup: Meetup, wanted: Plan, *, by: Actor, now: datetime) -> None:
+async def change(
+    meetup: Meetup,
+    wanted: Plan,
+    *,
+    sequence: int | None = None,
+    is_apart: bool = True,
+    by: Actor,
+    now: datetime,
+) -> None:
     """Change what a meetup says of itself; calendars see a new sequence.
 
-    Its community and its admission are fixed once it is published.
+    Its community and its admission are fixed once it is published. With the `sequence`
+    somebody read, a change made meanwhile is refused. New hours end a postponement, and an
+    edition changed by itself stays apart from its series unless the series changes it.
     """
     check_plan(wanted)
     await _check_hard_limit(wanted.venue_id, wanted.capacity)
     await _seat(meetup, wanted.capacity, by=by, now=now)
+    await _check_sequence(meetup, sequence, by=by)
     try:
-        row = await _rewrite(meetup, wanted, by=by, now=now)
+        await representatives.name_first(meetup.id, wanted.representative, by=by)
+        row = await _rewrite(meetup, wanted, is_apart=is_apart, by=by, now=now)
     except asyncpg.ForeignKeyViolationError as error:
         raise NotFound from error
     except asyncpg.CheckViolationError as error:  # public, and nobody represents the brand
@@ -272,16 +255,31 @@ async def change(meetup: Meetup, wanted: Plan, *, by: Actor, now: datetime) -> N
     await audit.note(by, "changed", meetup, at=now)
 
 
+async def _check_sequence(meetup: Meetup, sequence: int | None, *, by: Actor) -> None:
+    """Refuse what was written on top of an older reading; two who save wait in line."""
+    row = await one(
+        "SELECT sequence FROM meetup WHERE workspace_id = $1 AND id = $2 FOR UPDATE",
+        by.workspace_id,
+        meetup.id,
+    )
+    if row is not None and sequence is not None and row["sequence"] != sequence:
+        raise ChangedMeanwhile
+
+
 async def _rewrite(
-    meetup: Meetup, wanted: Plan, *, by: Actor, now: datetime
+    meetup: Meetup, wanted: Plan, *, is_apart: bool, by: Actor, now: datetime
 ) -> asyncpg.Record | None:
     return await one(
         "UPDATE meetup SET title = $3, description = $4, programme = $5,"
         " representative = $6, starts_at = $7, ends_at = $8, time_zone = $9,"
         " venue_id = $10, series_id = $11, updated_at = $12, sequence = sequence + 1,"
         " admission = CASE WHEN published_at IS NULL THEN $13 ELSE admission END,"
-        " community_id = CASE WHEN published_at IS NULL THEN $14 ELSE community_id END"
-        " WHERE workspace_id = $1 AND id = $2 AND closed_at IS NULL"
+        " community_id = CASE WHEN published_at IS NULL THEN $14 ELSE community_id END,"
+        " is_apart = is_apart OR ($15 AND recurrence_id IS NOT NULL), postponed_at ="
+        " CASE WHEN (starts_at, ends_at) = ($7, $8) THEN postponed_at END, postponed_reason"
+        " = CASE WHEN (starts_at, ends_at) = ($7, $8) THEN postponed_reason ELSE '' END,"
+        " moved_from = CASE WHEN published_at IS NULL OR starts_at = $7 THEN moved_from"
+        " ELSE starts_at END WHERE workspace_id = $1 AND id = $2 AND closed_at IS NULL"
         " AND cancelled_at IS NULL RETURNING id",
         by.workspace_id,
         meetup.id,
@@ -297,6 +295,7 @@ async def _rewrite(
         now,
         wanted.admission.value,
         wanted.community_id,
+        is_apart,
     )
 
 
@@ -363,7 +362,8 @@ async def close(meetup: Meetup, *, by: Actor, now: datetime) -> None:
     """Close the evening: who was registered and never came is a no-show from now on."""
     if now < meetup.starts_at:
         raise NotOverYet
-    await _move(meetup, "closed_at", "published_at IS NOT NULL", by=by, now=now)
+    held = "postponed_at IS NULL AND published_at IS NOT NULL"
+    await _move(meetup, "closed_at", held, by=by, now=now)
     await audit.note(by, "closed", meetup, at=now)
 
 

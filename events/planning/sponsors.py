@@ -7,19 +7,54 @@ import re
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from piccolo.columns import UUID as UuidColumn
 from piccolo.columns import Text, Timestamptz
 
-from events.planning.meetups import TAKEN_WORDS, Meetup
+from events.planning.meetups import TAKEN_WORDS
+from events.planning.sponsorships import (
+    ReportIsFrozen,
+    SoldWithMore,
+    Sponsorship,
+    end_sponsorship,
+    sponsor_meetup,
+)
 from server import audit, workspaces
 from server.audit import Actor
 from server.database import Record, atomic, one, sql, uuid7
 from server.errors import Conflict, Invalid, NotFound
+from server.forms import clean
 from server.i18n import lazy
 from server.look import Look
 from server.workspaces import Role, slug_of
+
+__all__ = [
+    "Choice",
+    "Contact",
+    "ReportIsFrozen",
+    "SoldWithMore",
+    "Sponsor",
+    "SponsorContact",
+    "SponsorExists",
+    "SponsorLine",
+    "Sponsored",
+    "Sponsorship",
+    "add_contact",
+    "change_sponsor",
+    "choices",
+    "contacts",
+    "end_contact",
+    "end_sponsorship",
+    "make_sponsor",
+    "meetups_of",
+    "site",
+    "sponsor_by_slug",
+    "sponsor_line",
+    "sponsor_meetup",
+    "sponsors",
+    "sponsors_of",
+    "sponsors_of_account",
+]
 
 
 class Sponsor(Record):
@@ -40,14 +75,6 @@ class SponsorContact(Record):
     ended_at = Timestamptz(null=True, default=None)
 
 
-class Sponsorship(Record):
-    """One sponsor of one meetup."""
-
-    sponsor_id = UuidColumn()
-    meetup_id = UuidColumn()
-    created_at = Timestamptz()
-
-
 class SponsorLine(msgspec.Struct, frozen=True):
     """A sponsor in a list."""
 
@@ -57,6 +84,14 @@ class SponsorLine(msgspec.Struct, frozen=True):
     website: str
     meetups: int
     contacts: int
+    owed: int = 0
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A sponsor where one is chosen."""
+
+    id: UUID
+    name: str
 
 
 class Contact(msgspec.Struct, frozen=True):
@@ -81,10 +116,6 @@ class Sponsored(msgspec.Struct, frozen=True):
 
 class SponsorExists(Conflict):
     message = lazy("This sponsor is already there.")
-
-
-class ReportIsFrozen(Conflict):
-    message = lazy("The meetup is closed: its sponsors keep their report.")
 
 
 # A name with a dot, a port and a path perhaps; a letter after the colon is no port.
@@ -136,6 +167,26 @@ async def make_sponsor(
 
 
 @atomic()
+async def change_sponsor(
+    sponsor_id: UUID, name: str, *, website: str = "", by: Actor, now: datetime
+) -> None:
+    """Call a sponsor otherwise, or write its site; its address stays."""
+    if not slug_of(name):
+        raise Invalid(name=lazy("The name needs at least one letter or figure."))
+    row = await one(
+        "UPDATE sponsor SET name = $3, website = $4 WHERE workspace_id = $1 AND id = $2"
+        " RETURNING id",
+        by.workspace_id,
+        sponsor_id,
+        name,
+        site(website),
+    )
+    if row is None:
+        raise NotFound
+    await audit.note(by, "changed_sponsor", at=now)
+
+
+@atomic()
 async def add_contact(
     sponsor_id: UUID, email: str, *, workspace: Look, origin: str, by: Actor, now: datetime
 ) -> None:
@@ -183,82 +234,70 @@ async def end_contact(contact_id: UUID, *, by: Actor, now: datetime) -> None:
     await audit.note(by, "ended_sponsor_contact", at=now)
 
 
-@atomic()
-async def sponsor_meetup(
-    sponsor_id: UUID, meetup: Meetup, *, by: Actor, now: datetime
-) -> None:
-    """Note that this sponsor sponsors this meetup; twice is once."""
-    try:
-        row = await one(
-            "INSERT INTO sponsorship (id, workspace_id, sponsor_id, meetup_id, created_at)"
-            " VALUES ($1, $2, $3, $4, $5)"
-            " ON CONFLICT (workspace_id, sponsor_id, meetup_id) DO NOTHING RETURNING id",
-            uuid7(),
-            by.workspace_id,
-            sponsor_id,
-            meetup.id,
-            now,
-        )
-    except asyncpg.ForeignKeyViolationError as error:
-        raise NotFound from error
-    if row is not None:
-        await audit.note(by, "sponsored", meetup, at=now)
-
-
-@atomic()
-async def end_sponsorship(
-    sponsor_id: UUID, meetup: Meetup, *, by: Actor, now: datetime
-) -> None:
-    """Take a sponsor off a meetup; once it is closed, what was promised stays."""
-    current = await one(
-        "SELECT closed_at FROM meetup WHERE workspace_id = $1 AND id = $2 FOR UPDATE",
-        by.workspace_id,
-        meetup.id,
-    )
-    if current is None:
-        raise NotFound
-    if current["closed_at"] is not None:
-        raise ReportIsFrozen
-    row = await one(
-        "DELETE FROM sponsorship WHERE workspace_id = $1 AND sponsor_id = $2"
-        " AND meetup_id = $3 RETURNING id",
-        by.workspace_id,
-        sponsor_id,
-        meetup.id,
-    )
-    if row is None:
-        raise NotFound
-    await audit.note(by, "ended_sponsorship", meetup, at=now)
-
-
 # Queries
 
 _LINE = (
-    "SELECT s.id, s.slug, s.name, s.website, (SELECT count(*) FROM sponsorship p"
-    " WHERE p.workspace_id = s.workspace_id AND p.sponsor_id = s.id) AS meetups,"
-    " (SELECT count(*) FROM sponsor_contact c WHERE c.workspace_id = s.workspace_id"
-    " AND c.sponsor_id = s.id AND c.ended_at IS NULL) AS contacts FROM sponsor s"
+    "SELECT s.id, s.slug, s.name, s.website, (SELECT count(DISTINCT p.meetup_id)"
+    " FROM sponsored p WHERE p.workspace_id = s.workspace_id AND p.sponsor_id = s.id)"
+    " AS meetups, (SELECT count(*) FROM sponsor_contact c"
+    " WHERE c.workspace_id = s.workspace_id AND c.sponsor_id = s.id"
+    " AND c.ended_at IS NULL) AS contacts, (SELECT count(*) FROM sponsorship p"
+    " JOIN deliverable d ON d.workspace_id = p.workspace_id AND d.sponsorship_id = p.id"
+    " WHERE p.workspace_id = s.workspace_id AND p.sponsor_id = s.id"
+    " AND d.delivered_at IS NULL AND d.dropped_at IS NULL) AS owed"
+    " FROM sponsor s WHERE s.workspace_id = ANY (apero_scope())"
 )
 
 
-async def sponsors() -> list[SponsorLine]:
-    """The sponsors of the workspace in view, by name."""
-    return await sql(f"{_LINE} ORDER BY s.name LIMIT 500", into=SponsorLine)
+async def sponsors(
+    search: str = "", *, after: UUID | None = None, limit: int = 500
+) -> list[SponsorLine]:
+    """The sponsors by name, accents and case ignored; read on after the last one's key."""
+    return await sql(
+        f"{_LINE} AND ($1 = ''"  # noqa: S608 - our own text
+        " OR strpos(apero_plain(s.name), apero_plain($1)) > 0)"
+        " AND ($2::uuid IS NULL OR (apero_plain(s.name), s.id) >"
+        " (SELECT apero_plain(l.name), l.id FROM sponsor l"
+        " WHERE l.workspace_id = ANY (apero_scope()) AND l.id = $2))"
+        " ORDER BY apero_plain(s.name), s.id LIMIT $3",
+        clean(search)[:200],
+        after,
+        limit,
+        into=SponsorLine,
+    )
+
+
+async def choices() -> list[Choice]:
+    """The sponsors one may choose from, by name; nothing is counted for them."""
+    return await sql(
+        "SELECT s.id, s.name FROM sponsor s WHERE s.workspace_id = ANY (apero_scope())"
+        " ORDER BY apero_plain(s.name), s.id LIMIT 500",
+        into=Choice,
+    )
 
 
 async def sponsor_by_slug(slug: str) -> SponsorLine:
     """The sponsor of this address, or NotFound."""
-    found = await one(f"{_LINE} WHERE s.slug = $1", slug, into=SponsorLine)
+    found = await one(f"{_LINE} AND s.slug = $1", slug, into=SponsorLine)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def sponsor_line(sponsor_id: UUID) -> SponsorLine:
+    """The sponsor of this key, or NotFound."""
+    found = await one(f"{_LINE} AND s.id = $1", sponsor_id, into=SponsorLine)
     if found is None:
         raise NotFound
     return found
 
 
 async def sponsors_of(meetup_id: UUID) -> list[SponsorLine]:
-    """Who sponsors this meetup."""
+    """Who sponsors this meetup, by itself, through its series or through a period."""
     return await sql(
-        f"{_LINE} JOIN sponsorship p ON p.workspace_id = s.workspace_id"
-        " AND p.sponsor_id = s.id WHERE p.meetup_id = $1 ORDER BY s.name",
+        f"{_LINE} AND s.id IN (SELECT p.sponsor_id FROM sponsored p"  # noqa: S608 - as above
+        " WHERE p.workspace_id = ANY (apero_scope()) AND p.meetup_id = $1)"
+        " ORDER BY s.name",
         meetup_id,
         into=SponsorLine,
     )
@@ -267,9 +306,10 @@ async def sponsors_of(meetup_id: UUID) -> list[SponsorLine]:
 async def sponsors_of_account(account_id: UUID) -> list[SponsorLine]:
     """The sponsors whose page this account may read, in the workspace in view."""
     return await sql(
-        f"{_LINE} JOIN sponsor_contact k ON k.workspace_id = s.workspace_id"
-        " AND k.sponsor_id = s.id WHERE k.account_id = $1 AND k.ended_at IS NULL"
-        " ORDER BY s.name",
+        f"{_LINE} AND s.id IN (SELECT k.sponsor_id"  # noqa: S608 - as above
+        " FROM sponsor_contact k"
+        " WHERE k.workspace_id = ANY (apero_scope()) AND k.account_id = $1"
+        " AND k.ended_at IS NULL) ORDER BY s.name",
         account_id,
         into=SponsorLine,
     )
@@ -279,20 +319,23 @@ async def contacts(sponsor_id: UUID) -> list[Contact]:
     """Who may read this sponsor's page."""
     return await sql(
         "SELECT c.id, a.email, a.name, c.created_at FROM sponsor_contact c"
-        " JOIN account a ON a.id = c.account_id WHERE c.sponsor_id = $1"
-        " AND c.ended_at IS NULL ORDER BY c.created_at",
+        " JOIN account a ON a.id = c.account_id WHERE c.workspace_id = ANY (apero_scope())"
+        " AND c.sponsor_id = $1 AND c.ended_at IS NULL ORDER BY c.created_at",
         sponsor_id,
         into=Contact,
     )
 
 
-async def meetups_of(sponsor_id: UUID) -> list[Sponsored]:
+async def meetups_of(sponsor_id: UUID, *, limit: int = 200) -> list[Sponsored]:
     """The meetups this sponsor sponsors, latest first; drafts are not shown."""
     return await sql(
-        "SELECT m.id, m.slug, m.title, m.starts_at, m.time_zone, m.closed_at"
-        " FROM sponsorship p JOIN meetup m ON m.workspace_id = p.workspace_id"
-        " AND m.id = p.meetup_id WHERE p.sponsor_id = $1 AND m.published_at IS NOT NULL"
-        " AND m.cancelled_at IS NULL ORDER BY m.starts_at DESC LIMIT 200",
+        "SELECT m.id, m.slug, m.title, m.starts_at, m.time_zone, m.closed_at FROM meetup m"
+        " WHERE m.workspace_id = ANY (apero_scope()) AND m.id IN (SELECT p.meetup_id"
+        " FROM sponsored p WHERE p.workspace_id = ANY (apero_scope())"
+        " AND p.sponsor_id = $1)"
+        " AND m.published_at IS NOT NULL AND m.cancelled_at IS NULL"
+        " ORDER BY m.starts_at DESC LIMIT $2",
         sponsor_id,
+        limit,
         into=Sponsored,
     )

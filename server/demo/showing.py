@@ -12,6 +12,18 @@ from events.planning.meetups import Plan
 from server import app, workspaces
 from server.clock import utc_now
 from server.database import DB, Address, one, scoped
+from server.demo import (
+    ambassadors,
+    brands,
+    budgets,
+    deals,
+    doubles,
+    evenings,
+    evenings_to_come,
+    feeds,
+    members,
+    showcase,
+)
 from server.demo.making import SERIES, Maker, open_workspace, owner_of
 from server.demo.story import Story
 from server.i18n import zone
@@ -23,8 +35,21 @@ ROLES = (
     ("camille@orbelune.example", "Camille", "fr", "community manager: everything"),
     ("bilal@orbelune.example", "Bilal", "fr", "at the door: devices and who is in"),
     ("eiko@sabline.example", "Eiko", "en", "the sponsor: its own report"),
+    ("nina@lunatiques.example", "Nina", "fr", "an ambassador: her link, her hours"),
 )
 PEOPLE = 420
+MORE = (
+    brands,
+    members,
+    evenings,
+    evenings_to_come,
+    deals,
+    budgets,
+    ambassadors,
+    doubles,
+    feeds,
+    showcase,
+)
 BACK = (188, 160, 132, 104, 76, 48, 20)
 
 
@@ -77,6 +102,8 @@ async def _tell(settings: Settings, screen: Console) -> None:
         await _next_week(orbelune, story, now)
         progress.update(task, advance=1, description="Welcoming the team")
         await _team(settings, orbelune, now)
+        for more in MORE:
+            await more.add(orbelune, now=now)
         await open_workspace(
             settings, owner, "Tisane", color="#1d6a5a", language="en", now=now
         )

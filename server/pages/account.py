@@ -267,6 +267,10 @@ async def _page(
             for one in sorted(live, key=lambda one: one.id != me.session_id)
         ],
         seats=[(seat, str(ROLE_NAMES[seat.role])) for seat in asking.seats],
+        archived=[
+            (seat, str(ROLE_NAMES[seat.role]))
+            for seat in await workspaces.seats(me.account_id, archived=True)
+        ],
     )
 
 

@@ -17,10 +17,14 @@ from server.database import scoped
 from server.edge import CSP
 from server.errors import NotFound
 from server.rendering import content_disposition
-from server.web import Asking, away, page
+from server.web import Asking, away, key_of, page
 
 FOREVER = "public, max-age=31536000, immutable"
 LETTERS = 50
+CLOSED = (
+    *("/w/", "/portal/", "/ambassador/", "/r/", "/t/", "/i/", "/my/", "/a/"),
+    *("/sign-in", "/account", "/calendar", "/mailbox", "/api/", "/door"),
+)
 TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -80,8 +84,8 @@ async def favicon(asking: NamedDependency[Asking]) -> Response[None]:
 @get("/robots.txt", media_type="text/plain")
 async def robots() -> str:
     """Agendas may be found; what somebody holds a secret for may not."""
-    closed = ("/w/", "/portal/", "/r/", "/t/", "/sign-in", "/account", "/api/", "/door")
-    return "User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in closed)
+    closed = "".join(f"Disallow: {path}\n" for path in CLOSED)
+    return f"User-agent: *\n{closed}"
 
 
 @get("/mailbox")
@@ -90,7 +94,9 @@ async def mailbox(
 ) -> Response[Any]:
     """Every letter of every workspace, newest first."""
     async with scoped(await workspaces.everywhere()):
-        found = await mail.letters(before=_key(request), limit=LETTERS + 1)
+        found = await mail.letters(
+            before=key_of(request.query_params.get("before")), limit=LETTERS + 1
+        )
     shown = found[:LETTERS]
     more = f"/mailbox?before={shown[-1].id}" if len(found) > LETTERS else None
     return page(asking, "public/mailbox.html", letters=shown, more=more)
@@ -140,14 +146,6 @@ async def _letter(letter_id: UUID) -> mail.Written:
     if found is None:
         raise NotFound
     return found
-
-
-def _key(request: Request[Any, Any, Any]) -> UUID | None:
-    text = request.query_params.get("before")
-    try:
-        return UUID(text) if text else None
-    except ValueError as error:
-        raise NotFound from error
 
 
 PUBLIC: list[ControllerRouterHandler] = [static, favicon, robots]

@@ -27,6 +27,7 @@ SETTINGS = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
     "jit": "off",
+    "random_page_cost": "1.1",  # what is read often is in memory or on a solid disk
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
     "log_timezone": "UTC",

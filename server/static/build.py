@@ -2,7 +2,8 @@
 
 Packages come at the exact versions of the lock file, without their install scripts.
 The result goes to `built/` with a manifest of content hashes and the licences of all
-that ships. Nothing is done twice: the manifest remembers what it was made from.
+that ships. The face of the public pages is cut from Inter for phones: its letters, no
+optical sizes. Nothing is done twice: the manifest remembers what it was made from.
 Run by hatchling when the product is installed, or alone with `python build.py`.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -35,6 +37,14 @@ FONTS = {
 COPIES = {name: f"{package}/files/{name}" for name, package in FONTS.items()} | {
     "zxing_reader.wasm": "zxing-wasm/dist/reader/zxing_reader.wasm"
 }
+# For guests on their phones: Inter at one optical size, weights 300 to 700, its kerning
+# and its tabular figures, without the letters a text may only hold by a feature.
+GUESTS = {
+    f"inter-{alphabet}-guests.woff2": f"inter-{alphabet}-opsz-normal.woff2"
+    for alphabet in ("latin", "latin-ext")
+}
+GUESTS_AXES = {"opsz": 20, "wght": (300, 400, 700)}
+GUESTS_FEATURES = ["kern", "tnum"]
 # Never shipped: the accessibility audit that the browser tests inject.
 DEV_COPIES = {"dev/axe.min.js": "axe-core/axe.min.js"}
 # Compiled inside zxing-wasm, whose own licence does not mention it.
@@ -141,15 +151,40 @@ def fill(bench: Path, out: Path, esbuild: list[str]) -> set[str]:
     for image in (HERE / "images").iterdir():
         shutil.copy(image, out / image.name)
     shutil.copy(HERE / "css/print.css", out / "print.css")
+    for name, origin in GUESTS.items():
+        cut(out / origin, out / name)
     used = bundle(bench, esbuild, "css/site.css", out / "site.css", "--external:*.woff2")
     stamp_fonts(out / "site.css", out)
     module = ("--format=esm", "--target=es2022")
     used |= bundle(bench, esbuild, "js/site.js", out / "site.js", *module)
+    used |= bundle(bench, esbuild, "js/public.js", out / "public.js", *module)
     used |= bundle(bench, esbuild, "scanner/app.js", out / "scanner.js", *module)
     # The worker comes last: it is told the addresses of all the others.
     urls = {name: f"/static/{name}?v={h}" for name, h in hashes(out).items()}
     told = (f"--define:APERO_ASSETS={json.dumps(urls)}", "--format=iife")
     return used | bundle(bench, esbuild, "scanner/worker.js", out / "sw.js", *told)
+
+
+def cut(whole: Path, target: Path) -> None:
+    """The same letters of a variable face, with the weights we use and little else."""
+    from fontTools import subset  # noqa: PLC0415 - half a second, only when building
+    from fontTools.ttLib import TTFont  # noqa: PLC0415
+    from fontTools.varLib import instancer  # noqa: PLC0415
+
+    options = subset.Options()
+    options.layout_features = GUESTS_FEATURES
+    options.hinting = False
+    face = TTFont(whole)
+    cutter = subset.Subsetter(options)
+    cutter.populate(unicodes=list(face.getBestCmap()))
+    cutter.subset(face)
+    plain = io.BytesIO()
+    face.flavor = None
+    face.save(plain)
+    plain.seek(0)
+    face = instancer.instantiateVariableFont(TTFont(plain), GUESTS_AXES)
+    face.flavor = "woff2"
+    face.save(target)
 
 
 def bundle(

@@ -177,6 +177,7 @@ async def test_a_release_tells_both_and_a_later_ticket_is_not_sent(sent, cast, k
     meetup = await a_meetup(cast, keys, 1)
     made = await registers(cast, meetup, keys, "chloe@example.org")
     await registers(cast, meetup, keys, "theo@example.org")
+    await world.do_jobs("write_letters")  # written, and not sent yet
     await registrations.release(made.id, **acts(cast, keys))
     await world.do_jobs()
     told = {(message["To"], message["Subject"].partition(" :")[0]) for message in sent}
@@ -184,6 +185,77 @@ async def test_a_release_tells_both_and_a_later_ticket_is_not_sent(sent, cast, k
     assert ("chloe@example.org", "Votre place est rendue") in told
     late = next(one for one in sent if one["Subject"].startswith("Votre billet"))
     assert set(parts_of(late)) == {"text/plain", "text/html"}  # the place is gone meanwhile
+
+
+async def test_a_confirmation_that_a_release_overtakes_is_not_written(cast, keys):
+    meetup = await a_meetup(cast, keys, 1)
+    for n in range(2):
+        made = await registers(cast, meetup, keys, f"p{n}@example.org")
+        await registrations.release(made.id, **acts(cast, keys))
+        assert await kinds_to(f"p{n}@example.org") == ["released"]
+
+
+async def test_whoever_comes_back_counts_on_from_her_cancellation(sent, cast, keys):
+    meetup = await a_meetup(cast, keys)
+    seen = []
+    for _ in range(3):
+        made = await registers(cast, meetup, keys, "chloe@example.org")
+        await world.do_jobs()
+        await registrations.release(made.id, **acts(cast, keys))
+        await world.do_jobs()
+        cast.now += timedelta(minutes=1)
+    for message in sent:
+        calendar = parts_of(message)["text/calendar"]
+        seen.append((calendar.get_param("method"), _sequence(message)))
+    assert [method for method, _ in seen] == ["REQUEST", "CANCEL"] * 3
+    numbers = [number for _, number in seen]
+    assert numbers == sorted(set(numbers))
+
+
+async def test_a_late_cancellation_does_not_undo_her_return(sent, cast, keys):
+    meetup = await a_meetup(cast, keys)
+    made = await registers(cast, meetup, keys, "chloe@example.org")
+    await world.do_jobs()
+    await registrations.release(made.id, **acts(cast, keys))
+    await world.do_jobs("write_letters")  # written, and not sent yet
+    cast.now += timedelta(minutes=1)
+    await registers(cast, meetup, keys, "chloe@example.org")
+    await world.do_jobs()
+    methods = [
+        part.get_param("method")
+        for message in sent
+        if (part := parts_of(message).get("text/calendar"))
+    ]
+    assert methods == ["REQUEST", "REQUEST"]
+    assert _sequence(sent[-1]) > _sequence(sent[0])
+
+
+async def test_what_names_a_date_that_no_longer_holds_does_not_leave(sent, cast, keys):
+    meetup = await a_meetup(cast, keys, 1)
+    other = await a_meetup(cast, keys, title="Une autre")
+    await registers(cast, meetup, keys, "chloe@example.org")
+    await registers(cast, meetup, keys, "theo@example.org")
+    await registers(cast, other, keys, "zoe@example.org")
+    await world.do_jobs("write_letters")  # written, and not sent yet
+    await registrations.postpone_meetup(meetup, None, "La salle ferme.", **acts(cast, keys))
+    await world.do_jobs()
+    told = {message["To"]: message["Subject"].partition(" :")[0] for message in sent}
+    assert len(sent) == 3
+    assert told == {
+        "chloe@example.org": "Reportée",
+        "theo@example.org": "Reportée",
+        "zoe@example.org": "Votre billet",
+    }
+
+
+async def test_a_confirmation_queued_before_a_postponement_is_not_written(cast, keys):
+    meetup = await a_meetup(cast, keys, 1)
+    for name in ("chloe", "theo"):
+        await registers(cast, meetup, keys, f"{name}@example.org")
+    await registrations.postpone_meetup(meetup, None, "", **acts(cast, keys))
+    await world.do_jobs("tell_registered")
+    for name in ("chloe", "theo"):
+        assert await kinds_to(f"{name}@example.org") == ["meetup_postponed"]
 
 
 async def test_a_moved_meetup_brings_calendars_up_to_date(sent, cast, keys):

@@ -132,6 +132,20 @@ async def test_the_same_person_at_the_same_instant_is_one_row_and_one_letter(cas
 
 
 @pytest.mark.committed
+async def test_raising_the_capacity_loses_nobody_who_registers_meanwhile(cast, keys):
+    for round_ in range(3):
+        meetup = await a_meetup(cast, keys, 3, title=f"Plus grand {round_}")
+        wanted = [f"p{n}r{round_}@example.org" for n in range(12)]
+        await asyncio.gather(
+            *(registers(cast, meetup, keys, email) for email in wanted),
+            registrations.resize_meetup(meetup, 5, **acts(cast, keys)),
+        )
+        found = list((await statuses(cast, meetup)).values())
+        assert sum(status == "confirmed" for status, _ in found) == 5
+        assert sum(status == "waitlisted" for status, _ in found) == 7
+
+
+@pytest.mark.committed
 async def test_releases_and_registrations_at_once_never_lose_count(cast, keys):
     meetup = await a_meetup(cast, keys, 8)
     first = [await registers(cast, meetup, keys, f"a{n}@example.org") for n in range(16)]

@@ -24,14 +24,27 @@ from server.settings import Environment, Settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
-AXE = Path(__file__).parents[2] / "server/static/built/dev/axe.min.js"
+AXE = (Path(__file__).parents[2] / "server/static/built/dev/axe.min.js").read_text()
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
+SIZES = {"fr": (NARROW, WIDE), "en": (WIDE, NARROW)}
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 TONIGHT = "on-joue-au-prototype-ce-soir"
 NEARLY_FULL = "on-joue-au-prototype-et-vous-nous-dites-tout"
 DRAFT = "la-soiree-des-deux-ans"
+SERIES = "lapero-des-lunatiques"
+FOLLOWING = "/m/{workspace}/s/{series_slug}/following/{token}"
+# The list in which each of these ids is named.
+LISTED = {
+    "member_id": "people",
+    "merge_id": "merges",
+    "identity_id": "identities",
+    "ambassador_id": "ambassadors?stage=active",
+    "package_id": "packages",
+    "deliverable_id": "deliverables",
+    "department_id": "departments",
+}
 # Files, not pages: they are asked for, and that is all that a browser would do.
-FILES = re.compile(r"\.(pdf|csv|json|ics|css|ico|txt|js|webmanifest)$")
+FILES = re.compile(r"\.(pdf|csv|json|ics|css|ico|txt|js|webmanifest|xml)$")
 FILE_NAMES = {
     "healthz",
     "readyz",
@@ -40,6 +53,11 @@ FILE_NAMES = {
     "enclosure",
     "letter_itself",
     "counts",
+    "face",
+    "logo",
+    "my_calendar",
+    "photo",
+    "picture",
 }
 # The same address in another state, or read by somebody else.
 ELSEWHERE = {
@@ -58,6 +76,18 @@ ELSEWHERE = {
         "/w/tisane/import",
         "/w/tisane/sponsors",
         "/w/tisane/reports",
+        "/w/tisane/segments",
+        "/w/tisane/ambassadors",
+        "/w/tisane/duplicates",
+        "/w/tisane/identities",
+        "/w/tisane/merges",
+        "/w/tisane/packages",
+        "/w/tisane/deliverables",
+        "/w/tisane/series",
+        "/w/tisane/venues",
+        "/w/tisane/budgets",
+        "/w/tisane/charter",
+        "/w/tisane/departments",
     ],
     "bilal": ["/account", f"/w/orbelune/meetups/{TONIGHT}/door"],
     "anybody": [f"/m/orbelune/{NEARLY_FULL}", "/m/tisane"],
@@ -81,8 +111,9 @@ def _addresses():
 
 
 def _reader(audience):
-    if audience.prefix == sitemap.PORTAL:
-        return "eiko"
+    own = {sitemap.PORTAL: "eiko", sitemap.AMBASSADOR: "nina"}
+    if audience.prefix in own:
+        return own[audience.prefix]
     return "anybody" if audience.guard is None else "camille"
 
 
@@ -129,7 +160,7 @@ def _first(pattern, text):
 
 @pytest.fixture(scope="module")
 async def readers(demo):
-    """Camille, Bilal and Eiko signed in with the demo's password, and anybody."""
+    """Camille, Bilal, Eiko and Nina signed in with the demo's password, and anybody."""
     found = {"anybody": Reader(demo)}
     for email, name, _lang, _what in ROLES:
         reader = found[name.lower()] = Reader(demo)
@@ -144,24 +175,23 @@ async def readers(demo):
 @pytest.fixture(scope="module")
 async def examples(readers):
     """A value for each parameter of the site map; some depend on the address."""
-    camille, anybody, eiko = (readers[name] for name in ("camille", "anybody", "eiko"))
+    camille, anybody = readers["camille"], readers["anybody"]
     await anybody.send_form("/sign-in", {"email": "nouvelle@orbelune.example", "next": "/"})
     letter = await _letter_with("/r/", anybody)
     shown = (await anybody.get(f"/mailbox/{letter}/letter")).text
     capability = _first(r'/r/([^"/?]+)', shown)
-    signing = await _letter_with("/sign-in/", anybody)
+    signing = await _letter_with("/sign-in/", anybody, "nouvelle@")
     closed = await camille.first("/w/orbelune/reports", r"/meetups/([^/\"]+-n-7)/report")
-    portal = await eiko.first("/portal/orbelune", r'href="/portal/orbelune/([^"]+)"')
-    people = await camille.first("/w/orbelune/people", rf'/people/({UUID})"')
     usual = {
         "slug": "orbelune",
         "workspace": "orbelune",
         "meetup": TONIGHT,
         "meetup_slug": closed,
-        "series_slug": "lapero-des-lunatiques",
+        "series_slug": SERIES,
         "sponsor_slug": "sabline",
+        "community": "les-lunatiques",
         "community_slug": "les-lunatiques",
-        "member_id": people,
+        "venue_slug": "le-comptoir-des-pentes",
         "letter_id": letter,
         "number": "0",
         "run_id": await _looked_at(camille),
@@ -172,29 +202,86 @@ async def examples(readers):
         ),
         "name": "site.css",
     }
-    done = await camille.first("/w/orbelune/import", rf'/import/({UUID})">soirees.csv')
-    special = {
-        "/w/{slug}/import/{run_id}/done": {"run_id": done},
-        "/w/{slug}/meetups/{meetup_slug}/edit": {"meetup_slug": NEARLY_FULL},
-        "/w/{slug}/meetups/{meetup_slug}/cancel": {"meetup_slug": NEARLY_FULL},
-        "/w/{slug}/meetups/{meetup_slug}/door": {"meetup_slug": TONIGHT},
-        "/w/{slug}/meetups/{meetup_slug}/registrations": {"meetup_slug": TONIGHT},
-        "/portal/{slug}/{sponsor_slug}/{meetup_slug}": {
-            "meetup_slug": portal.split("/")[1]
+    usual |= await _ids(camille)
+    return SimpleNamespace(usual=usual, special=await _specials(usual, **readers))
+
+
+async def _ids(camille):
+    """Somebody and something of every kind, as their lists name them first."""
+    found = {}
+    for name, page in LISTED.items():
+        where = f"/w/orbelune/{page}"
+        found[name] = await camille.first(where, rf'/{page.partition("?")[0]}/({UUID})"')
+    pair = rf"/duplicates/({UUID}/{UUID})\""
+    found["one_id"], found["other_id"] = (
+        await camille.first("/w/orbelune/duplicates", pair)
+    ).split("/")
+    sponsor, community = "/w/orbelune/sponsors/sabline", "/w/orbelune/communities"
+    found["sale_id"] = await camille.first(sponsor, rf"/sponsorships/({UUID})")
+    found["channel_id"] = await camille.first(
+        f"{community}/les-lunatiques", rf"/channels/({UUID})"
+    )
+    evening = f"/w/orbelune/meetups/{NEARLY_FULL}/evening"
+    found["picture_id"] = await camille.first(evening, rf"/pictures/({UUID})")
+    return found
+
+
+async def _specials(usual, camille, eiko, nina, anybody, **_):
+    """What the same parameters mean below some addresses."""
+    portal = await eiko.first(
+        "/portal/orbelune", rf'href="/portal/orbelune/(?!{UUID})([^"/]+/[^"/]+)"'
+    )
+    own = f"/r/{usual['capability']}"
+    await anybody.send_form(f"{own}/agenda", {})
+    follows = await _letter_with("/following/", anybody, "ines.bravo@")
+    invited = await _letter_with("/i/orbelune/", anybody, "oriane@")
+    following = await anybody.first(f"/mailbox/{follows}/letter", r"/following/([\w-]+)")
+    invitation = await anybody.first(
+        f"/mailbox/{invited}/letter", r"/i/orbelune/([^/]+/[^/\"<?]+)"
+    )
+    evening = {"meetup_slug": NEARLY_FULL}
+    held = {"meetup_slug": portal.split("/")[1]}
+    meetup, page = "/w/{slug}/meetups/{meetup_slug}", "/portal/{slug}/{sponsor_slug}"
+    return {
+        "/w/{slug}/import/{run_id}/done": {
+            "run_id": await camille.first(
+                "/w/orbelune/import", rf'/import/({UUID})">soirees.csv'
+            )
+        },
+        f"{meetup}/edit": evening,
+        f"{meetup}/cancel": evening,
+        f"{meetup}/postpone": evening,
+        f"{meetup}/evening": evening,
+        f"{meetup}/preview": {"meetup_slug": DRAFT},
+        f"{meetup}/door": {"meetup_slug": TONIGHT},
+        f"{meetup}/registrations": {"meetup_slug": TONIGHT},
+        f"{page}/{{meetup_slug}}": held,
+        f"{page}/{{meetup_slug}}/report.pdf": held,
+        f"{page}/{{proof_id}}/photo": {
+            "proof_id": await eiko.first("/portal/orbelune", rf"/({UUID})/photo")
+        },
+        "/my/{token}": {"token": await anybody.first(own, r"/my/([\w-]+)")},
+        FOLLOWING: {"token": following},
+        f"{FOLLOWING}/stop": {"token": following},
+        "/i/{workspace}/{invitation_id}/{given}": dict(
+            zip(("invitation_id", "given"), invitation.split("/"), strict=True)
+        ),
+        "/ambassador/{slug}/pictures/{picture_id}": {
+            "picture_id": await nina.first("/ambassador/orbelune", rf"/pictures/({UUID})")
+        },
+        "/a/{workspace}/{code}": {
+            "code": await nina.first("/ambassador/orbelune", r"/a/orbelune/(\w+)")
         },
     }
-    special["/portal/{slug}/{sponsor_slug}/{meetup_slug}/report.pdf"] = special[
-        "/portal/{slug}/{sponsor_slug}/{meetup_slug}"
-    ]
-    return SimpleNamespace(usual=usual, special=special)
 
 
-async def _letter_with(link, anybody):
-    """The id of the latest letter with such a link; the worker still writes others."""
+async def _letter_with(link, anybody, to=""):
+    """The latest letter with such a link, to somebody; the worker still writes others."""
     path = "/mailbox"
-    for _ in range(10):
+    for _ in range(20):
         text = (await anybody.get(path)).text
-        for letter in re.findall(rf'href="/mailbox/({UUID})"', text):
+        lines = [line for line in text.split("<li") if to in line]
+        for letter in re.findall(rf'href="/mailbox/({UUID})"', "".join(lines)):
             if link in (await anybody.get(f"/mailbox/{letter}/letter")).text:
                 return letter
         path = _first(r'href="(/mailbox\?before=[^"]+)"', text)
@@ -231,69 +318,75 @@ def _filled(path, examples):
 
 @pytest.fixture(scope="module")
 async def windows(chromium, demo, readers):
-    """A browser context for each reader and language, made when first asked for."""
+    """One page for each reader and language, opened when it is first asked for."""
     made = {}
 
     async def window(who, lang):
         if (who, lang) not in made:
-            made[who, lang] = context = await chromium.new_context(
+            context = await chromium.new_context(
                 base_url=demo,
                 locale={"fr": "fr-FR", "en": "en-GB"}[lang],
+                color_scheme={"fr": "dark", "en": "light"}[lang],
                 reduced_motion="reduce",
                 service_workers="block",
-                viewport=WIDE if lang == "en" else NARROW,
+                viewport=SIZES[lang][0],
             )
-            await _sign_in(context, who)
+            made[who, lang] = page = await context.new_page()
+            await _sign_in(page, who)
+            _listen(page)
         return made[who, lang]
 
     yield window
-    for context in made.values():
-        await context.close()
+    for page in made.values():
+        await page.context.close()
 
 
-async def _sign_in(context, who):
+async def _sign_in(page, who):
     """Through the form, as one does; nobody in particular only chooses a language."""
     if who == "anybody":
         return
-    page = await context.new_page()
     await page.goto("/sign-in/password")
     (email,) = [email for email, name, _, _ in ROLES if name.lower() == who]
     await page.locator("#f-email").fill(email)
     await page.locator("#f-password").fill(PASSWORD)
     await page.locator("main button[type=submit]").click()
     await page.wait_for_url(lambda url: "sign-in" not in url)
-    await page.close()
 
 
-async def _look(window, who, lang, path):
-    """Read the page in both sizes and themes; says everything that is wrong with it."""
-    page = await (await window(who, lang)).new_page()
-    faults = []
-    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+def _listen(page):
+    """Keep what the browser complains of, what the strict policy forbids included."""
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(f"script: {error}"))
     page.on(
         "console",
         lambda said: (
-            faults.append(f"console: {said.text}") if said.type == "error" else None
+            page.faults.append(f"console: {said.text}") if said.type == "error" else None
         ),
     )
-    try:
-        answer = await page.goto(_in(lang, path), wait_until="load")
-        if answer.status >= 400 or await page.locator("html").get_attribute("lang") != lang:
-            faults.append(f"answer: {answer.status}")
-        first, second = (WIDE, NARROW) if lang == "en" else (NARROW, WIDE)
-        for theme in ("light", "dark"):
-            await page.emulate_media(color_scheme=theme)
-            faults += await _audited(page, theme)
-            faults += await _overflow(page, first)
-            await _shot(page, who, path, lang, theme, first)
-        await page.set_viewport_size(second)
-        faults += await _overflow(page, second)
-        for theme in ("dark", "light") if os.environ.get("APERO_SHOTS") else ():
-            await page.emulate_media(color_scheme=theme)
-            await _shot(page, who, path, lang, theme, second)
-    finally:
-        await page.close()
-    return [f"{path} [{lang}] {fault}" for fault in faults]
+
+
+async def _look(window, who, lang, path):
+    """Read the page; says everything that is wrong with it.
+
+    French is read in the dark on a telephone, English in the light at a desk: what the two
+    languages share is drawn by the same rules, and its width is tried in both.
+    """
+    page = await window(who, lang)
+    page.faults.clear()
+    first, second = SIZES[lang]
+    theme = "dark" if lang == "fr" else "light"
+    answer = await page.goto(_in(lang, path), wait_until="load")
+    faults = []
+    if answer.status >= 400 or await page.locator("html").get_attribute("lang") != lang:
+        faults.append(f"answer: {answer.status}")
+    faults += await _audited(page, theme)
+    faults += await _overflow(page, first)
+    await _shot(page, who, path, lang, theme, first)
+    await page.set_viewport_size(second)
+    faults += await _overflow(page, second)
+    await _shot(page, who, path, lang, theme, second)
+    await page.set_viewport_size(first)
+    return [f"{path} [{lang}] {fault}" for fault in faults + page.faults]
 
 
 def _in(lang, path):
@@ -306,7 +399,7 @@ async def _audited(page, theme):
         "new Promise(requestAnimationFrame).then(() => Promise.all("
         "document.getAnimations().map(one => one.finished.catch(() => null)))).then(() => null)"
     )
-    await page.evaluate(AXE.read_text())
+    await page.evaluate(AXE)
     found = await page.evaluate(
         "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map("
         "one => [one.id, one.nodes.map(node => node.html.slice(0, 200))]))"
@@ -360,10 +453,9 @@ async def test_a_file_of_the_site_map_is_there(path, who, examples, readers):
 
 @pytest.mark.parametrize("lang", ["fr", "en"])
 async def test_a_page_that_is_not_there_says_so(lang, windows):
-    page = await (await windows("camille", lang)).new_page()
-    answer = await page.goto("/w/nulle-part")
+    page = await windows("camille", lang)
+    answer = await page.goto(_in(lang, "/w/nulle-part"))
     assert answer.status == httpx.codes.NOT_FOUND
     assert await _audited(page, "light") == []
-    assert await _overflow(page, WIDE if lang == "en" else NARROW) == []
-    await _shot(page, "camille", "/404", lang, "light", WIDE if lang == "en" else NARROW)
-    await page.close()
+    assert await _overflow(page, SIZES[lang][0]) == []
+    await _shot(page, "camille", "/404", lang, "light", SIZES[lang][0])

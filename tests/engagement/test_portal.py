@@ -1,11 +1,13 @@
 """Editions: what a sponsor may read, frozen, the same for all, and nobody in it."""
 
 import hashlib
+import io
 import random
 import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pypdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,14 +17,15 @@ from events.engagement.editions import Heads, cells
 from events.engagement.effects import Estimate, Finding, Lift, Outcome
 from events.engagement.lift import Audience, Comparison, Grade, Reading
 from events.engagement.metrics import State
-from events.engagement.sentences import said
+from events.engagement.sentences import said, shown
 from events.planning import meetups, sponsors
-from server import workspaces
+from server import brand, workspaces
 from server.database import scoped, sql
 from server.errors import NotFound
 from server.i18n import use
 from tests import world
 from tests.engagement import evenings
+from tests.test_brands import a_picture
 
 AT = datetime(2026, 9, 3, 17, 0, tzinfo=UTC)
 
@@ -85,6 +88,17 @@ def test_counts_are_rounded_to_five_and_the_rate_says_no_more_than_they_do():
     assert found["first_timers"] == 15
     assert found["returning"] == 15
     assert found["show_up_rate"] == round(35 / 60, 4)
+
+
+@pytest.mark.parametrize(
+    ("imported", "state"), [(33, State.IMPORTED), (20, State.MEASURED)]
+)
+def test_what_was_imported_says_so_to_the_sponsor_too(imported, state):
+    heads = Heads(61, 33, 33, 17, imported)
+    assert {one.state for one in cells(heads, 11)} == {state}
+    with use("fr"):
+        told = shown(cells(heads, 11)[0], Audience.SPONSOR).note
+    assert told.endswith(", arrondi à 5")
 
 
 def test_nobody_and_everybody_are_not_told():
@@ -262,8 +276,37 @@ async def test_a_contact_reads_her_edition_and_prints_the_same_bytes_twice(app, 
         assert "15" in page.text
         assert "Secret" not in page.text
         prints = [(await client.get(f"{address}/report.pdf")).content for _ in range(2)]
+        await brand.set_logo(a_picture(size=(90, 30)), by=cast.as_ana, now=cast.now)
+        prints.append((await client.get(f"{address}/report.pdf")).content)
     assert prints[0].startswith(b"%PDF-")
     assert prints[0] == prints[1]
+    images = [len(pypdf.PdfReader(io.BytesIO(one)).pages[0].images) for one in prints]
+    assert images == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("column", "word"), [("cancelled_at", "Annulée"), ("postponed_at", "Reportée")]
+)
+async def test_a_sponsor_reads_that_a_meetup_is_off_or_put_off(app, cast, column, word):
+    by = cast.as_ana
+    place = await evenings.ground(by, AT)
+    meetup = await evenings.evening(place, AT, by=by)
+    line = await sponsors.make_sponsor("Sabline", by=by, now=AT)
+    await sponsors.sponsor_meetup(line.id, meetup, by=by, now=AT)
+    await sponsors.add_contact(
+        line.id,
+        "eiko@sabline.example",
+        workspace=cast.orbelune,
+        origin=world.ORIGIN,
+        by=by,
+        now=AT,
+    )
+    async with scoped(by):
+        await sql(f"UPDATE meetup SET {column} = $1 WHERE id = $2", AT, meetup.id)  # noqa: S608
+    async with world.browsing(app, cast.eiko) as client:
+        text = (await client.get("/portal/orbelune?lang=fr")).text
+    assert word in text
+    assert f'href="/m/orbelune/{meetup.slug}"' in text
 
 
 async def test_another_sponsors_edition_does_not_exist(app, cast):

@@ -17,7 +17,7 @@ from events.engagement import bodies, documents, effects, followed, lift, pictur
 from events.engagement.lift import Reading
 from events.engagement.sentences import said
 from events.planning import meetups
-from server import api_tokens
+from server import api_tokens, brand, workspaces
 from server.charts import Palette
 from server.database import DB, scoped, sql
 from server.errors import NotFound
@@ -25,6 +25,7 @@ from server.i18n import use
 from server.workspaces import Role
 from tests import world
 from tests.engagement import evenings
+from tests.test_brands import a_picture
 
 AT = datetime(2026, 9, 3, 17, 0, tzinfo=UTC)
 SETTLED = AT + timedelta(days=40)
@@ -464,6 +465,25 @@ async def test_the_command_line_writes_the_same_reports(cast, kind, form):
     slug = meetup.slug if kind == "meetup" else place.series.slug
     written = await documents.document(kind, "orbelune", slug, form, "en", SETTLED)
     assert written.startswith({"pdf": b"%PDF-", "csv": b"\xef\xbb\xbf", "json": b"{"}[form])
+
+
+@pytest.mark.parametrize("kind", ["meetup", "series"])
+async def test_a_report_on_paper_carries_the_logo_of_its_brand(cast, kind):
+    place, meetup, _ = await an_evening(cast)
+    slug = meetup.slug if kind == "meetup" else place.series.slug
+    pages = []
+
+    async def printer(page, _assets, _title):
+        pages.append(page)
+        return await documents.printed_once(page, _assets, _title)
+
+    told = (kind, "orbelune", slug, "pdf", "en", SETTLED, printer)
+    await documents.document(*told)
+    await brand.set_logo(a_picture(size=(90, 30)), by=cast.as_ana, now=cast.now)
+    assert (await documents.document(*told)).startswith(b"%PDF-")
+    assert ['class="coin"' in one for one in pages] == [True, False]
+    logo = await brand.logo_for_print(await workspaces.look("orbelune"))
+    assert [f'<img class="logo" src="{logo}"' in one for one in pages] == [False, True]
 
 
 async def test_who_is_not_of_the_team_finds_no_report(app, cast):

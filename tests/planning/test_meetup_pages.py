@@ -1,12 +1,14 @@
 """The pages on which a meetup is planned, published, changed, closed and called off."""
 
+import asyncio
 import re
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from events.planning import meetups, series, sponsors, venues
+from events.admission import tickets
+from events.planning import copies, meetups, series, sponsors, venues
 from events.planning.meetups import Meetup
 from server import workspaces
 from server.database import DB, find, one, scoped, sql
@@ -322,7 +324,11 @@ async def test_bad_input_never_breaks_a_page(ana, cast, settings):
     for path in (f"{HOME}/meetups/new", f"{here}/edit", f"{here}/capacity"):
         assert (await ana.post(path, content=alone, headers=half)).status_code < 500, path
     assert (await ana.post(f"{HOME}/meetups/new", files={"title": b"x"})).status_code < 500
-    assert (await ana.get(f"{HOME}/meetups/%00")).status_code < 500
+    for path in (f"{HOME}/meetups/%00", f"{HOME}/series/a%00", "/m/orbelune/%00"):
+        assert (await ana.get(path)).status_code == 404, path
+    for path in ("meetups", "meetups.csv", "series", "venues", "venues.csv", "people"):
+        assert (await ana.get(f"{HOME}/{path}?q=%00é")).status_code == 200, path
+    assert (await ana.get("/m/orbelune?q=a%00b")).status_code == 200
     assert (await ana.get(f"{HOME}/series/%ff%fe")).status_code < 500
 
 
@@ -506,10 +512,25 @@ async def test_a_meetup_is_done_again_a_week_or_four_later(ana, cast, settings):
     )
 
 
+@pytest.mark.committed
+async def test_a_double_click_prepares_one_draft(cast, settings):
+    meetup = await a_meetup(cast, settings, published=True, **far_away(cast))
+    told = {"key_id": tickets.keys_of(settings).current, "by": cast.as_ana}
+    made = await asyncio.gather(
+        *(copies.repeat(meetup, 7, **told, now=cast.now) for _ in range(4))
+    )
+    assert len({one.id for one in made}) == 1
+    other = await copies.repeat(meetup, 28, **told, now=cast.now)
+    later = await copies.repeat(meetup, 7, **told, now=cast.now + timedelta(minutes=5))
+    assert len({made[0].id, other.id, later.id}) == 3
+
+
 async def test_a_sponsor_is_put_on_a_meetup_and_taken_off(ana, cast, settings):
     meetup = await a_meetup(cast, settings)
     sponsor = await sponsors.make_sponsor("Sabline", by=cast.as_ana, now=cast.now)
     here = f"{HOME}/meetups/{meetup.slug}"
+    nowhere = await ana.post(f"{HOME}/meetups/nulle-part/sponsors", data={})
+    assert nowhere.status_code == 404
     unsaid = await ana.post(f"{here}/sponsors", data={})
     assert "Choisissez d’abord un sponsor" in said(unsaid)
     await ana.post(f"{here}/sponsors", data={"sponsor": str(sponsor.id)})

@@ -9,7 +9,7 @@ import pytest
 
 from events.admission import registrations, tickets
 from events.engagement import plans
-from events.planning import hours, meetups, series, venues
+from events.planning import copies, hours, meetups, series, venues
 from events.planning.facts import Admission, Plan, check_plan
 from events.planning.meetups import Meetup, Stage
 from server.database import find, one, scoped, sql
@@ -329,7 +329,7 @@ async def test_a_repeated_meetup_is_a_draft_with_the_same_facts_that_is_to_come(
     meetup = await a_meetup(
         cast, settings, published=True, programme="19:00 Accueil", capacity=33
     )
-    again = await meetups.repeat(meetup, 28, key_id=key_id, by=by, now=cast.now)
+    again = await copies.repeat(meetup, 28, key_id=key_id, by=by, now=cast.now)
     assert again.starts_at == meetup.starts_at + timedelta(days=28)
     assert (again.published_at, again.programme, again.title) == (
         None,
@@ -340,7 +340,7 @@ async def test_a_repeated_meetup_is_a_draft_with_the_same_facts_that_is_to_come(
     async with scoped(by):
         assert (await meetups.room(again.id)).capacity == 33
     late = meetup.starts_at + timedelta(days=20)
-    assert (await meetups.repeat(meetup, 7, key_id=key_id, by=by, now=late)).starts_at == (
+    assert (await copies.repeat(meetup, 7, key_id=key_id, by=by, now=late)).starts_at == (
         meetup.starts_at + timedelta(days=21)
     )
 

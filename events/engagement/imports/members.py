@@ -145,7 +145,7 @@ async def plan(found: list[Person], channel_id: UUID | None, tally: Tally) -> Pl
         named, address = by_handle.get(person.handle, (None, ""))
         if not person.email and channel_id is None:
             code = "name_only"
-        elif named and mailed != named and (mailed or (person.email and address)):
+        elif _is_of_two(person, mailed, named, address):
             code = "two_people"
         elif member := mailed or named:
             code = "same_email" if mailed else "same_handle"
@@ -157,17 +157,31 @@ async def plan(found: list[Person], channel_id: UUID | None, tally: Tally) -> Pl
     return result
 
 
+def _is_of_two(
+    person: Person, mailed: UUID | None, named: UUID | None, address: str
+) -> bool:
+    """Do the address and the handle of a row name two people, or is the handle disputed?"""
+    if named is None:
+        return bool(address and not person.email)
+    return mailed != named and bool(mailed or (person.email and address))
+
+
 async def _members_of_handles(
     found: list[Person], channel_id: UUID | None
 ) -> dict[str, tuple[UUID | None, str]]:
-    """Whose the handles of the file are, with the address known of them."""
+    """Whose the handles of the file are, with the address known of them.
+
+    A handle that two people claim is nobody's, and `?` stands for its address.
+    """
     by_handle: dict[str, tuple[UUID | None, str]] = {}
     for part in parts([one.handle for one in found if one.handle and channel_id]):
         rows = await sql(
-            "SELECT i.handle, m.id, coalesce(m.email, '') AS email FROM identity i"
-            " JOIN member m ON m.workspace_id = i.workspace_id AND m.id = i.member_id"
+            "SELECT i.handle, m.id, CASE WHEN i.disputed_at IS NULL"
+            " THEN coalesce(m.email, '') ELSE '?' END AS email FROM identity i"
+            " LEFT JOIN member m ON m.workspace_id = i.workspace_id AND m.id = i.member_id"
             " WHERE i.workspace_id = ANY (apero_scope()) AND i.channel_id = $1"
-            " AND i.handle = ANY ($2::text[])",
+            " AND i.handle = ANY ($2::text[])"
+            " AND (m.id IS NOT NULL OR i.disputed_at IS NOT NULL)",
             channel_id,
             part,
         )
@@ -186,8 +200,8 @@ async def members_of_emails(emails: list[str]) -> dict[str, UUID]:
     found: dict[str, UUID] = {}
     for part in parts(emails):
         rows = await sql(
-            "SELECT email, id FROM member WHERE workspace_id = ANY (apero_scope())"
-            " AND email = ANY ($1::text[])",
+            "SELECT email, coalesce(merged_into_id, id) AS id FROM member"
+            " WHERE workspace_id = ANY (apero_scope()) AND email = ANY ($1::text[])",
             part,
         )
         found |= {row["email"]: row["id"] for row in rows}

@@ -46,7 +46,17 @@ function escape(event) {
   open.querySelector("summary").focus();
 }
 
+// Where one is stays in view, without a movement of the page.
+function showCurrent() {
+  for (const here of document.querySelectorAll(".tabs [aria-current], .filters.scroll [aria-current]")) {
+    const row = here.parentElement;
+    const aside = here.getBoundingClientRect().left - row.getBoundingClientRect().left;
+    row.scrollLeft += aside - (row.clientWidth - here.offsetWidth) / 2;
+  }
+}
+
 export function watchGestures(root) {
+  showCurrent();
   // Capturing, so that htmx does not send what has not been confirmed.
   root.addEventListener("submit", ask, { capture: true });
   root.addEventListener("click", press);
