@@ -196,6 +196,32 @@ def test_values_are_escaped_in_pages_and_plain_in_plain_letters(templates):
     assert render("letter.txt", name="<b>&\u202e") == "<b>&"
 
 
+def test_a_form_leads_to_each_wrong_field_by_its_label(templates):
+    for name in ("macros/forms.html", "macros/icons.html"):
+        templates[name] = (rendering.TEMPLATES / name).read_text()
+    templates["page.html"] = (
+        '{% import "macros/forms.html" as forms %}'
+        "{{ forms.errors_notice(errors) }}"
+        '{{ forms.field("name", "Nom <i>", "", errors, optional=true) }}'
+        '{{ forms.field("right", "Bon", typed, errors) }}'
+        '{{ forms.choice("role", "Rôle", [("a", "A")], "", errors) }}'
+        '{{ forms.tick("agrees", "Oui", false, errors) }}'
+        '{{ forms.select("place", "Lieu", [("a", "A")], "", errors, id="f-own") }}'
+    )
+    wrong = dict.fromkeys(("name", "role", "agrees", "place", "nowhere"), "Faux.")
+    typed = '<div data-wrong><label for="x">Piège</label><!--wrong fields-->'
+    shown = render("page.html", errors=wrong, typed=typed)
+    assert re.findall(r'<a href="#([^"]*)">([^<]*)</a>', shown) == [
+        ("f-name", "Nom &lt;i&gt;"),
+        ("f-role", "Rôle"),
+        ("f-agrees", "Oui"),
+        ("f-own", "Lieu"),
+    ]
+    for name in ("f-name", "f-role", "f-agrees", "f-own"):
+        assert f'id="{name}"' in shown
+    assert "href" not in render("page.html", errors={}, typed=typed)
+
+
 def test_translated_sentences_escape_what_they_are_given(templates):
     templates["page.html"] = (
         "{% trans name=name %}\n  Hello <b>{{ name }}</b>\n{% endtrans %}"

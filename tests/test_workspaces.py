@@ -439,3 +439,22 @@ async def test_a_language_we_do_not_speak_is_refused(cast):
     wanted = msgspec.structs.replace(brand.brand_of(cast.orbelune), language="xx")
     with pytest.raises(Invalid):
         await brand.change(cast.orbelune, wanted, by=cast.as_ana, now=world.NOW)
+
+
+async def test_a_sponsors_reader_is_not_listed_among_the_team(app, cast):
+    async with scoped(cast.as_ana):
+        await workspaces.invite(
+            "eiko@sabline.example",
+            Role.SPONSOR,
+            workspace=cast.orbelune,
+            origin=world.ORIGIN,
+            by=cast.as_ana,
+            now=world.NOW,
+        )
+    async with world.browsing(app, cast.eiko) as eiko, world.browsing(app, cast.ana) as ana:
+        await eiko.get("/account")
+        page = (await ana.get("/w/orbelune/team?lang=fr")).text
+        team, others = page.partition("Qui d’autre se connecte")[::2]
+        assert "ana@orbelune.example" in team
+        assert "eiko@sabline.example" not in team
+        assert "eiko@sabline.example" in others

@@ -278,13 +278,14 @@ async def give_dates(
 ) -> Response[Any]:
     desk = Desk(asking, await workspaces.look(seat.slug), by, now)
     typed_ = await typed(request)
+    is_only_shown = bool(typed_.pop("show", ""))
     async with scoped(by, readonly=True):
         found = await series.record_by_slug(series_slug)
         time_zone = await timetables.zone_of(found.id, now, desk.look.time_zone)
     try:
         form = read(DatesForm, typed_)
         rhythm = rhythm_of(form, time_zone)
-        if typed_.get("show"):
+        if is_only_shown:
             rules.parse(rhythm.rule)
             return await _dates(desk, found, typed_)
         done = await timetables.give(

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from events.engagement import definitions, metrics, plans
 from events.engagement.metrics import Attendance, Counts, Figure, State, Unit
 from events.engagement.sentences import note, shown, signed, written
-from events.planning import meetups
-from server.database import scoped, sql
+from events.people import members
+from events.planning import meetups, sponsors, sponsorships
+from events.planning.sponsorships import Sale
+from server.database import scoped, sql, uuid7
 from server.i18n import use
 from tests import world
 from tests.engagement import evenings
@@ -212,6 +214,66 @@ async def test_home_shows_what_is_next_and_what_waits(app, cast):
         page = (await client.get("/w/orbelune?lang=en", headers=clock)).text
         assert "After Thursday, September 3, 2026" in page
         assert "The meetup is over" not in page
+
+
+async def test_home_counts_what_sponsors_and_ambassadors_wait_for(app, cast):
+    places = {}
+    for by in (cast.as_ana, cast.as_dov):
+        places[by] = await evenings.ground(by, AT)
+        await _owes_and_is_offered(
+            by, places[by].community, late=2 if by is cast.as_ana else 9
+        )
+    await evenings.evening(places[cast.as_ana], AT, by=cast.as_ana)
+    clock = {"x-apero-now": (AT + timedelta(days=9)).isoformat()}
+    async with world.browsing(app, cast.ana) as client:
+        async with world.counting_queries() as asked:
+            page = (await client.get("/w/orbelune?lang=fr", headers=clock)).text
+        quiet = ("SAVEPOINT", "RELEASE", "SELECT set_config")
+        assert len([one for one in asked if not one.startswith(quiet)]) <= 10
+        for words in (
+            "2 livrables en retard",
+            "1 candidature d’ambassade à trancher",
+            "1 preuve attend vos remerciements",
+        ):
+            assert words in page
+        for link in re.findall(
+            r'href="(/w/orbelune/(?:deliverables|ambassadors)[^"]*)"', page
+        ):
+            assert (await client.get(link, headers=clock)).status_code == 200, link
+
+
+async def _owes_and_is_offered(by, community, late):
+    """Deliverables past their day, an application, and a proof that nobody thanked for."""
+    async with scoped(by):
+        sponsor = await sponsors.make_sponsor("Sabline", by=by, now=AT)
+        sold = await sponsorships.sell(
+            Sale(sponsor_id=sponsor.id, starts_on=AT.date(), ends_on=AT.date()),
+            by=by,
+            now=AT,
+        )
+        for n in range(late):
+            await sql(
+                "INSERT INTO deliverable (id, workspace_id, sponsorship_id, title, due_on,"
+                " created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+                uuid7(), by.workspace_id, sold, f"Logo {n}", AT.date(), AT,
+            )  # fmt: skip
+        for name in ("Une", "Deux"):
+            member = await members.known(
+                f"{name}@x.example", name=name, language="fr", by=by, now=AT
+            )
+            id_ = uuid7()
+            await sql(
+                "INSERT INTO ambassador (id, workspace_id, member_id, community_id, code,"
+                " applied_at, accepted_at, starts_on, ends_on) VALUES ($1, $2, $3, $4, $5,"
+                " $6, CASE WHEN $5 = 'Une' THEN $6::timestamptz END, $7, $7)",
+                id_, by.workspace_id, member, community, name, AT, AT.date(),
+            )  # fmt: skip
+            if name == "Une":
+                await sql(
+                    "INSERT INTO mission (id, workspace_id, ambassador_id, kind, title,"
+                    " created_at, proved_at) VALUES ($1, $2, $3, 'test', 'X', $4, $4)",
+                    uuid7(), by.workspace_id, id_, AT,
+                )  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["/w/orbelune", "/w/orbelune/reports"])

@@ -530,6 +530,9 @@ async def test_a_mission_is_asked_proved_and_thanked_by_letter(app, ana, cast, s
         assert sent.status_code == 303
         text = (await ana.get(here)).text
         assert "Six sont venues" in text
+        mine = (await bilal.get(f"{OWN}?lang=fr")).text
+        assert "Vous avez envoyé" in mine
+        assert "https://x.example/p</a>" in mine
         theirs = re.search(r'src="(/w/orbelune/pictures/[^"]+)"', text)[1]
         assert (await ana.get(theirs)).headers["content-type"] == "image/webp"
         own = re.search(rf'src="({OWN}/pictures/[^"]+)"', (await bilal.get(OWN)).text)[1]

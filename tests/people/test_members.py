@@ -655,6 +655,47 @@ async def test_a_member_is_added_and_changed_on_pages(app, crowd):
         assert (await ana.post("/w/orbelune/people/new", data=gone)).status_code == 409
 
 
+async def test_a_member_may_be_added_with_tags_and_a_note(app, crowd):
+    async with world.browsing(app, crowd.ana) as ana:
+        data = {"name": "Gina", "tags": "Accueil, Nouvelle", "note": "Vue au bar"}
+        wrong = await ana.post("/w/orbelune/people/new", data=data | {"tags": "Accueil, …"})
+        assert wrong.status_code == 422
+        assert "Vue au bar" in wrong.text
+        assert '<a href="#f-tags">' in wrong.text
+        assert "Gina" not in await names_of(crowd.as_ana)  # all of it, or nothing
+        made = await ana.post("/w/orbelune/people/new", data=data)
+        shown = (await ana.get(made.headers["location"])).text
+        for words in ("Accueil", "Nouvelle", "Vue au bar"):
+            assert words in shown
+
+
+async def test_a_person_is_named_ambassador_from_her_page(app, crowd):
+    form = f"/w/orbelune/ambassadors/new?member={crowd.ids['Béa']}"
+    async with world.browsing(app, crowd.ana) as ana:
+        assert form in (await ana.get(f"/w/orbelune/people/{crowd.ids['Béa']}")).text
+        shown = (await ana.get(form)).text
+        assert 'value="Béa"' in shown
+        assert 'value="bx@ici.example"' in shown
+        for other in (uuid7(), *(await _ids_of(crowd.as_dov))):
+            path = f"/w/orbelune/ambassadors/new?member={other}"
+            assert (await ana.get(path)).status_code == 404
+
+
+async def _ids_of(by):
+    async with scoped(by):
+        return [row["id"] for row in await sql("SELECT id FROM member LIMIT 2")]
+
+
+async def test_activity_of_nobody_known_online_is_not_measured(app, crowd):
+    async with scoped(crowd.as_ana):
+        id_ = await members.known(
+            "inconnue@x.example", name="Ida", language="fr", by=crowd.as_ana, now=crowd.now
+        )
+    async with world.browsing(app, crowd.ana) as ana:
+        page = (await ana.get(f"/w/orbelune/people/{id_}?lang=fr")).text
+    assert "non mesuré" in page.partition("Jours actifs")[2].partition("</section>")[0]
+
+
 async def test_tags_notes_and_answers_on_a_persons_page(app, crowd):
     path = f"/w/orbelune/people/{crowd.ids['Béa']}"
     async with world.browsing(app, crowd.ana) as ana:

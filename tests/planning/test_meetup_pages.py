@@ -421,6 +421,34 @@ async def test_a_capacity_is_refused_in_words_and_the_answer_stays(ana, cast, se
     assert kinds == ["waitlisted", "promoted"]
 
 
+async def test_a_cancelled_meetup_stays_at_its_date_until_it_has_passed(
+    ana, cast, settings
+):
+    group = await a_community(cast)
+    first, second = [
+        await a_meetup(
+            cast,
+            settings,
+            published=True,
+            community=group,
+            title=title,
+            starts_at=cast.now + timedelta(days=days),
+            ends_at=cast.now + timedelta(days=days, hours=3),
+        )
+        for title, days in (("Appelée", 9), ("Tenue", 12))
+    ]
+    await ana.post(f"{HOME}/meetups/{first.slug}/cancel", data={"reason": "Pluie"})
+    async with scoped(cast.as_ana):
+        coming = await meetups.upcoming(cast.now, even_cancelled=True)
+        assert [one.id for one in coming] == [first.id, second.id]
+        assert [one.id for one in await meetups.upcoming(cast.now)] == [second.id]
+        assert await meetups.past(cast.now, when_over=True) == []
+        later = cast.now + timedelta(days=10)
+        assert [one.id for one in await meetups.past(later, when_over=True)] == [first.id]
+        coming = await meetups.upcoming(later, even_cancelled=True)
+        assert [one.id for one in coming] == [second.id]
+
+
 async def test_cancelling_says_whom_it_tells_and_tells_each_once(ana, cast, settings):
     meetup = await a_meetup(cast, settings, published=True, capacity=2)
     for n in range(3):

@@ -1,7 +1,7 @@
 """A series is planned on its pages and by its API, seen by everybody, and followed."""
 
 import re
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,7 +12,7 @@ from server import api_tokens, workspaces
 from server.database import scoped, sql
 from server.workspaces import Role
 from tests import world
-from tests.planning.evenings import a_community, said
+from tests.planning.evenings import a_community, a_meetup, said
 from tests.planning.test_recurrences import a_series, follows
 
 DATES = {
@@ -50,6 +50,50 @@ async def far(cast):
 
 
 # Planning
+
+
+async def test_the_dates_are_shown_before_they_are_kept(ana, cast):
+    await a_series(cast, rhythm=None)
+    path = "/w/orbelune/series/lapero/dates"
+    shown = await ana.post(path, data=DATES | {"show": "yes", "starts_on": "2030-01-03"})
+    assert shown.status_code == 200
+    for day in ("3 janvier 2030", "7 février 2030", "6 juin 2030"):
+        assert day in shown.text
+    assert "4 juillet 2030" not in shown.text
+    async with scoped(cast.as_ana):
+        found = await series.record_by_slug("lapero")
+        assert await recurrences.rules_of(found.id) == []
+    own = DATES | {"show": "yes", "pattern": "own", "rule": "FREQ=SECONDLY"}
+    assert (await ana.post(path, data=own)).status_code == 422
+    wrong = await ana.post(path, data=DATES | {"starts_on": "2030-01-03", "count": "0"})
+    assert wrong.status_code == 422
+    assert '<a href="#f-count">' in wrong.text
+
+
+async def test_a_series_without_a_rule_shows_what_is_next_first(ana, cast, settings):
+    found = await a_series(cast, rhythm=None)
+    for title, days in (
+        ("Passée", -9),
+        ("Ancienne", -30),
+        ("Lointaine", 40),
+        ("Proche", 9),
+    ):
+        await a_meetup(
+            cast,
+            settings,
+            title=title,
+            community=found.community_id,
+            series_id=found.id,
+            starts_at=datetime.now(UTC) + timedelta(days=days),
+            ends_at=datetime.now(UTC) + timedelta(days=days, hours=2),
+        )
+    page = (await ana.get("/w/orbelune/series/lapero?lang=fr")).text
+    places = [
+        page.index(f">{one}<") for one in ("Proche", "Lointaine", "Passée", "Ancienne")
+    ]
+    assert places == sorted(places)
+    assert "Aucune date à venir" not in page
+    assert "Aucune règle" in page
 
 
 async def test_a_series_is_made_and_given_its_dates(ana, cast):
