@@ -108,10 +108,10 @@ async def pool(addresses: schema.Addresses) -> AsyncIterator[None]:
 @pytest.fixture(autouse=True)
 def _undone(request: pytest.FixtureRequest) -> None:
     """Whatever an asynchronous test writes is gone afterwards; others write nothing."""
-    if request.node.get_closest_marker("browser"):
+    is_committed = request.node.get_closest_marker("committed")
+    if request.node.get_closest_marker("browser") and not is_committed:
         return  # the house it walks has a database of its own
     if inspect.iscoroutinefunction(getattr(request, "function", None)):
-        is_committed = request.node.get_closest_marker("committed")
         request.getfixturevalue("swept" if is_committed else "rolled_back")
 
 

@@ -144,6 +144,9 @@ async def _send(page, action, **answers):
     )
     for name, value in answers.items():
         field = form.locator(f"[name={name}]").first
+        folded = form.locator(f"details:not([open]):has([name={name}]) > summary")
+        if await folded.count():
+            await folded.first.click()
         if await field.evaluate("one => one.tagName") == "SELECT":
             await field.select_option(label=value)
         elif await field.get_attribute("type") == "radio":

@@ -438,7 +438,7 @@ def test_a_rule_is_said_as_people_say_it(text, french, english):
 @given(
     st.sampled_from(ODD_ZONES),
     STARTS,
-    st.times().map(lambda at: at.replace(second=0, microsecond=0)),
+    st.times().map(lambda at: at.replace(second=0, microsecond=0, fold=0)),
     st.integers(1, 600),
 )
 def test_the_hour_on_the_wall_stays_when_the_clocks_change(name, starts_on, at, minutes):
