@@ -143,7 +143,12 @@ class Reader(httpx.AsyncClient):
         if "__Host-apero" in self.held:
             account = (await self.get("/account")).text
             headers["x-csrftoken"] = _first(r'name="csrf" content="([^"]+)"', account)
-        return await self.post(path, data=data, headers=headers, **more)
+        for _ in range(30):
+            answer = await self.post(path, data=data, headers=headers, **more)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(1)  # the house is catching its breath, and says so
+        return answer
 
     async def first(self, path, pattern):
         """What the pattern finds first on that page."""
